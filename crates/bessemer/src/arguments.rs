@@ -1,0 +1,173 @@
+//! The command line. What stands here is its manual.
+
+use std::path::PathBuf;
+
+use bessemer_runtime::{ByteSize, Span};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Takes telemetry in, decides what each record is worth, and delivers it everywhere it belongs
+/// without losing one.
+#[derive(Debug, Parser)]
+#[command(name = "bessemer", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed or not valid, 2 wrong arguments.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a configuration until TERM or INT, then drains.
+    Run(Run),
+    /// Checks a configuration: text, types, references, files and ports against each other.
+    Validate(Validate),
+    /// Formats a configuration.
+    Fmt(Fmt),
+    /// Prints the graph of a configuration.
+    Graph(Graph),
+    /// Lists the components of this binary.
+    Components(Components),
+    /// Shows the pipeline at work, with embedded defaults and generated telemetry.
+    Demo(Demo),
+    /// Prints a completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// A configuration file, or a directory whose *.alloy files are read together.
+    #[arg(required = true)]
+    pub(crate) config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) process: Process,
+}
+
+/// How the process runs, whatever its configuration.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Process {
+    /// Where the journal, stores and state live.
+    #[arg(long = "storage.path", value_name = "DIR", default_value = "data")]
+    pub(crate) storage: PathBuf,
+    /// Address of the admin port; loopback only.
+    #[arg(long = "server.http.listen-addr", value_name = "ADDR", default_value = "127.0.0.1:12345")]
+    pub(crate) admin: String,
+    /// Bytes of the journal on disk at most; beyond it clients get 429.
+    #[arg(long = "journal.size", value_name = "SIZE", default_value = "10GiB")]
+    pub(crate) journal_size: ByteSize,
+    /// Memory for request bodies over all receivers; beyond it clients get 429. A quarter of the
+    /// machine's or cgroup's memory unless set, at most 1GiB.
+    #[arg(long = "memory.bodies", value_name = "SIZE")]
+    pub(crate) bodies: Option<ByteSize>,
+    /// Bytes of one record at most.
+    #[arg(long = "limits.record", value_name = "SIZE", default_value = "10MB")]
+    pub(crate) record_size: ByteSize,
+    /// How long a drain may take.
+    #[arg(long = "drain.timeout", value_name = "DURATION", default_value = "60s")]
+    pub(crate) drain: Span,
+    /// Least level of the log.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: LogLevel,
+    /// Form of the log on standard error.
+    #[arg(long = "log.format", value_name = "FORM", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// Configuration files or directories, loaded together.
+    #[arg(required = true)]
+    pub(crate) config: Vec<PathBuf>,
+    /// Also probes that the ports are free.
+    #[arg(long)]
+    pub(crate) bind: bool,
+    /// Form of the findings.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: FindingForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingForm {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// The file; `-` or nothing reads standard input.
+    pub(crate) file: Option<PathBuf>,
+    /// Writes the file instead of printing it.
+    #[arg(short, long)]
+    pub(crate) write: bool,
+    /// Exits with 1 when the file is not formatted, and prints nothing.
+    #[arg(short, long, conflicts_with = "write")]
+    pub(crate) test: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// Configuration files or directories, loaded together.
+    #[arg(required = true)]
+    pub(crate) config: Vec<PathBuf>,
+    /// Form of the graph.
+    #[arg(long, value_enum, default_value = "mermaid")]
+    pub(crate) format: GraphForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphForm {
+    Mermaid,
+    Dot,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Components {
+    /// Form of the list.
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) output: ListForm,
+    /// Adds the schema of the settings and an example to the JSON.
+    #[arg(long, requires = "output")]
+    pub(crate) schemas: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListForm {
+    Table,
+    Json,
+    Ndjson,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Records generated per second; 0 waits for telemetry from outside.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) rate: u32,
+    /// Ends by itself after this time.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) time: Option<Span>,
+    /// Keeps data here instead of a temporary directory.
+    #[arg(long = "storage.path", value_name = "DIR")]
+    pub(crate) storage: Option<PathBuf>,
+    /// Address of the admin port; loopback only.
+    #[arg(long = "server.http.listen-addr", value_name = "ADDR", default_value = "127.0.0.1:12345")]
+    pub(crate) admin: String,
+}

@@ -1,0 +1,95 @@
+//! Reads configurations and shows what is wrong with them.
+
+use std::path::PathBuf;
+
+use std::sync::Arc;
+
+use bessemer_config::{
+    Context, Diagnostic, DiskSources, Loaded, Severity, Source, SystemEnvironment,
+};
+use bessemer_pipeline::Built;
+
+use crate::{output, wire};
+
+/// What a check of a configuration found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) findings: Vec<Diagnostic>,
+    pub(crate) components: usize,
+}
+
+impl Found {
+    pub(crate) fn is_valid(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity != Severity::Error)
+    }
+
+    pub(crate) fn render(&self) -> String {
+        render(&self.findings)
+    }
+}
+
+/// Findings with the text they point at.
+pub(crate) fn render(findings: &[Diagnostic]) -> String {
+    bessemer_config::render(findings, output::errors_are_read())
+}
+
+/// Loads a configuration; `None` after its errors were shown. Warnings are shown too.
+pub(crate) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Loaded>> {
+    Ok(shown(bessemer_config::load(paths, &SystemEnvironment, &wire::catalogs())))
+}
+
+/// Loads a configuration that is part of this binary; `None` after its errors were shown.
+pub(crate) fn load_text(name: &str, text: String) -> Option<Loaded> {
+    let catalogs = wire::catalogs();
+    let context =
+        Context { sources: &DiskSources, environment: &SystemEnvironment, catalog: &catalogs };
+    let source: Arc<Source> = Source::new(name, text);
+    shown(bessemer_config::load_text(&source, &context))
+}
+
+fn shown(loaded: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
+    match loaded {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                output::findings(&render(&loaded.warnings));
+            }
+            Some(loaded)
+        }
+        Err(findings) => {
+            output::findings(&render(&findings));
+            None
+        }
+    }
+}
+
+/// Everything that can be said about a configuration without running it.
+pub(crate) fn check(paths: &[PathBuf], bind: bool) -> anyhow::Result<Found> {
+    let loaded = match bessemer_config::load(paths, &SystemEnvironment, &wire::catalogs()) {
+        Ok(loaded) => loaded,
+        Err(findings) => return Ok(Found { findings, components: 0 }),
+    };
+    let mut findings = loaded.warnings;
+    match wire::wire(&loaded.graph, &wire::context_for_checks()) {
+        Err(more) => findings.extend(more),
+        Ok(wired) if bind => findings.extend(occupied(&loaded.graph, &wired)),
+        Ok(_) => {}
+    }
+    Ok(Found { findings, components: loaded.graph.nodes.len() })
+}
+
+fn occupied(graph: &bessemer_config::Graph, wired: &wire::Wired) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (id, component) in &wired.built {
+        let Built::Receiver { listens, .. } = component else { continue };
+        for endpoint in listens {
+            let Err(error) = std::net::TcpListener::bind(endpoint) else { continue };
+            let at = graph.node(id).map(|node| node.at.clone()).unwrap_or_default();
+            let message = format!("{id} cannot listen on {endpoint}: {error}");
+            findings.push(
+                Diagnostic::error(bessemer_config::Code::Wiring, &at, message)
+                    .with_help("end what listens there or choose another endpoint"),
+            );
+        }
+    }
+    findings
+}

@@ -1,0 +1,120 @@
+//! Builds the components of a graph and compiles them into a plan.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bessemer_config::{Code, Diagnostic, Graph, Node};
+use bessemer_pipeline::catalog::BuildError;
+use bessemer_pipeline::state::{MemoryState, State};
+use bessemer_pipeline::{Built, Catalogs, Context, Metrics, Plan, PlanError, Services};
+use bessemer_record::{Limits, Tails, TailsBuilder};
+use bessemer_runtime::{Budget, SystemClock, SystemRandom};
+use parking_lot::Mutex;
+
+/// Every component of this binary.
+pub(crate) fn catalogs() -> Catalogs {
+    Catalogs::new(&[
+        bessemer_receivers::CATALOG,
+        bessemer_processors::CATALOG,
+        bessemer_classify::CATALOG,
+        bessemer_exporters::CATALOG,
+    ])
+}
+
+/// A graph whose components are made and compiled, ready to start.
+#[derive(Debug)]
+pub(crate) struct Wired {
+    pub(crate) built: BTreeMap<String, Built>,
+    pub(crate) plan: Plan,
+}
+
+/// What components may use, for a run.
+pub(crate) fn context(
+    storage: &Path,
+    bodies: u64,
+    limits: Limits,
+    state: Arc<dyn State>,
+) -> Context {
+    Context {
+        id: String::new(),
+        clock: Arc::new(SystemClock::default()),
+        random: Arc::new(SystemRandom::default()),
+        metrics: Arc::new(Metrics::default()),
+        services: Arc::new(Services::default()),
+        state,
+        storage: storage.to_owned(),
+        bodies: Budget::new(bodies),
+        limits,
+        tails: Arc::new(Mutex::new(TailsBuilder::default())),
+    }
+}
+
+/// What components may use while a graph is only checked.
+pub(crate) fn context_for_checks() -> Context {
+    context(Path::new("data"), 1 << 20, Limits::default(), Arc::new(MemoryState::default()))
+}
+
+/// Makes every component; all errors at once.
+pub(crate) fn wire(graph: &Graph, context: &Context) -> Result<Wired, Vec<Diagnostic>> {
+    let catalogs = catalogs();
+    let mut built = BTreeMap::new();
+    let mut findings = Vec::new();
+    for node in &graph.nodes {
+        let Some(row) = catalogs.find(&node.kind) else { continue };
+        let context = Context { id: node.id.clone(), ..context.clone() };
+        match (row.build)(&node.settings, &context) {
+            Ok(component) => drop(built.insert(node.id.clone(), component)),
+            Err(BuildError::Shape(more)) => findings.extend(more),
+            Err(BuildError::Value(error)) => findings.push(of_value(node, &error)),
+        }
+    }
+    findings.extend(shared_ports(graph, &built));
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let tails: Arc<Tails> = std::mem::take(&mut *context.tails.lock()).build();
+    match Plan::compile(graph, &built, &context.limits, &tails) {
+        Ok(plan) => Ok(Wired { built, plan }),
+        Err(error) => Err(vec![of_plan(graph, &error)]),
+    }
+}
+
+fn of_value(node: &Node, error: &bessemer_pipeline::SettingsError) -> Diagnostic {
+    let at = error
+        .path
+        .split('.')
+        .try_fold(&node.settings, |value, name| value.get(name))
+        .map_or(&node.at, |value| &value.at);
+    Diagnostic::error(Code::WrongValue, at, format!("{} {}", error.path, error.problem))
+        .with_help(error.remedy.clone())
+}
+
+fn of_plan(graph: &Graph, error: &PlanError) -> Diagnostic {
+    let id = match error {
+        PlanError::UnknownPipeline { router, .. } => router,
+        PlanError::TooManyBranches(receiver) => receiver,
+        PlanError::TooManyDestinations(_) => "",
+    };
+    let at = graph.node(id).map(|node| node.at.clone()).unwrap_or_default();
+    Diagnostic::error(Code::Wiring, &at, error.to_string())
+}
+
+/// Two receivers on one endpoint.
+fn shared_ports(graph: &Graph, built: &BTreeMap<String, Built>) -> Vec<Diagnostic> {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (id, component) in built {
+        let Built::Receiver { listens, .. } = component else { continue };
+        for endpoint in listens.iter().filter(|endpoint| !endpoint.ends_with(":0")) {
+            let Some(owner) = owners.insert(endpoint, id) else { continue };
+            let at = graph.node(id).map(|node| node.at.clone()).unwrap_or_default();
+            let message = format!("{id} listens on {endpoint}, and so does {owner}");
+            findings.push(
+                Diagnostic::error(Code::Duplicate, &at, message)
+                    .with_help("give one of them another endpoint"),
+            );
+        }
+    }
+    findings
+}

@@ -1,0 +1,46 @@
+//! Gives a value the form that its schema asks for, where no meaning is lost.
+
+use super::Shape;
+use crate::value::{Data, Number, Value};
+
+pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
+    let is_list = value.as_array().is_some();
+    if !is_list && value.is_block() && shape.allows("array") && !shape.allows("object") {
+        let at = value.at.clone();
+        let block = std::mem::take(value);
+        *value = Value::new(Data::Array(vec![block]), at);
+        return;
+    }
+    let takes_number = shape.allows("integer") || shape.allows("number");
+    match &value.data {
+        Data::Number(number) if shape.allows("string") && !takes_number => {
+            value.data = Data::String(number.to_string());
+        }
+        Data::Number(number @ Number::Float(_)) if !shape.allows("number") => {
+            let whole = number.whole().and_then(|whole| i64::try_from(whole).ok());
+            if let Some(whole) = whole {
+                value.data = Data::Number(Number::Int(whole));
+            }
+        }
+        Data::String(text) if takes_number && !shape.allows("string") => {
+            if let Some(number) = number(text) {
+                value.data = Data::Number(number);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A number that is written as text.
+pub(crate) fn number(text: &str) -> Option<Number> {
+    if let Ok(number) = text.parse() {
+        return Some(Number::Int(number));
+    }
+    if let Ok(number) = text.parse() {
+        return Some(Number::Uint(number));
+    }
+    let is_float = text.contains(['.', 'e', 'E'])
+        && text.starts_with(|c: char| c == '-' || c == '.' || c.is_ascii_digit());
+    let number: f64 = text.parse().ok().filter(|_| is_float)?;
+    number.is_finite().then_some(Number::Float(number))
+}

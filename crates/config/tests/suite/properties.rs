@@ -1,0 +1,199 @@
+//! For any text: no panic; formatting is stable; printing a graph is the inverse of reading it.
+
+use bessemer_config::alloy::{self, Strictness};
+use bessemer_config::graph::Graph;
+use bessemer_config::value::{Field, Form};
+use bessemer_config::{
+    Data, Edge, Location, Node, Number, Object, Reference, Signal, Source, Value, dialects, format,
+};
+use proptest::prelude::*;
+
+use crate::catalog::load;
+
+/// Words of the language in any order, so that the parser gets past the first.
+fn soup() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "a",
+        "b.c",
+        "\"x\"",
+        "`r\n`",
+        "'q'",
+        "1",
+        ".5",
+        "1.",
+        "1e",
+        "true",
+        "null",
+        "=",
+        "==",
+        "!",
+        "-",
+        "+",
+        "*",
+        "/",
+        "%",
+        "^",
+        "||",
+        "&",
+        "<",
+        ">=",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ".",
+        "\n",
+        "\n",
+        " ",
+        "// c\n",
+        "/* c */",
+        "/* d\n */",
+        "\"\\d\"",
+        "\"",
+        "\u{e9}",
+        "#",
+        "declare",
+        "argument",
+        "otelcol.processor.batch \"b\" {",
+        "output {",
+        "import.string \"s\" { content = \"a = 1\" }",
+        "string.format(",
+        "sys.env(\"X\")",
+        "array.concat(",
+    ]);
+    prop::collection::vec(word, 0..60).prop_map(|words| words.join(" "))
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-z_][a-z0-9_]{0,6}".prop_filter("a word of the language", |name| {
+        !matches!(
+            name.as_str(),
+            "true" | "false" | "null" | "output" | "label" | "to" | "forward_to"
+        )
+    })
+}
+
+fn data() -> impl Strategy<Value = Data> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Data::Bool),
+        any::<i64>().prop_map(|number| Data::Number(Number::Int(number))),
+        any::<u64>().prop_map(|number| Data::Number(Number::Uint(number))),
+        prop::num::f64::NORMAL.prop_map(|number| Data::Number(Number::Float(number))),
+        any::<String>().prop_map(Data::String),
+        name().prop_map(|label| Data::Reference(Reference {
+            node: format!("otelcol.processor.batch.{}", ["n0", "n1"][label.len() % 2]),
+            export: "handler".into(),
+        })),
+    ];
+    leaf.prop_recursive(3, 20, 4, |inner| {
+        let value = inner.prop_map(|data| Value::new(data, Location::nowhere()));
+        prop_oneof![
+            prop::collection::vec(value.clone(), 0..4).prop_map(Data::Array).prop_filter(
+                // Which of block and list of one block is meant, only a schema says.
+                "one block",
+                |data| !matches!(data, Data::Array(items) if items.len() == 1 && items[0].is_block()),
+            ),
+            object(value.clone(), Form::Literal).prop_map(Data::Object),
+            object(value, Form::Block).prop_map(Data::Object),
+        ]
+    })
+}
+
+fn object(value: impl Strategy<Value = Value>, form: Form) -> impl Strategy<Value = Object> {
+    let fields = prop::collection::btree_map(name(), value, 0..4);
+    fields.prop_map(move |fields| {
+        let field = |(name, value)| Field { name, name_at: Location::nowhere(), value };
+        Object { fields: fields.into_iter().map(field).collect(), form }
+    })
+}
+
+/// Two components, which the fake catalogue takes with any settings.
+fn graph() -> impl Strategy<Value = Graph> {
+    let value = data().prop_map(|data| Value::new(data, Location::nowhere()));
+    let settings = object(value, Form::Block);
+    (prop::collection::vec(settings, 2), any::<[bool; 3]>()).prop_map(|(settings, wires)| {
+        let node = |(number, object): (usize, Object)| {
+            let value = Value::new(Data::Object(object), Location::nowhere());
+            Node::new("otelcol.processor.batch", &format!("n{number}"), value, Location::nowhere())
+        };
+        let nodes: Vec<Node> = settings.into_iter().enumerate().map(node).collect();
+        let wanted = Signal::ALL.into_iter().zip(wires).filter(|(_, wanted)| *wanted);
+        let edges = wanted.map(|(signal, _)| Edge {
+            from: nodes[0].id.clone(),
+            signal,
+            to: nodes[1].id.clone(),
+            at: Location::nowhere(),
+        });
+        let edges = edges.collect();
+        Graph { nodes, edges, ..Graph::default() }
+    })
+}
+
+/// Reads without checking settings against schemas.
+fn read(text: &str) -> Graph {
+    let environment = crate::catalog::environment();
+    let context = bessemer_config::Context {
+        sources: &bessemer_config::MemorySources::default(),
+        environment: &environment,
+        catalog: &crate::catalog::Fake,
+    };
+    let read = dialects()[0].read(&[Source::new("printed", text)], &context);
+    assert!(read.diagnostics.is_empty(), "{:?}\n{text}", read.diagnostics);
+    read.graph
+}
+
+/// The words of a text without what formatting may add or drop.
+fn words(text: &str) -> String {
+    text.chars().filter(|next| !next.is_whitespace() && *next != ',').collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn any_text_is_read_without_panic(text in any::<String>()) {
+        let _ = load(&text);
+        let _ = format("any", &text);
+    }
+
+    #[test]
+    fn any_soup_of_words_is_read_without_panic(text in soup()) {
+        let _ = load(&text);
+        let _ = alloy::check_expression(&Source::new("soup", text.as_str()), Strictness::Alloy);
+    }
+
+    #[test]
+    fn formatting_is_stable_and_keeps_every_word(text in soup()) {
+        if let Ok(formatted) = format("soup", &text) {
+            prop_assert_eq!(words(&formatted), words(&text));
+            prop_assert_eq!(format("formatted", &formatted).unwrap(), formatted);
+        }
+    }
+
+    #[test]
+    fn any_expression_evaluates_without_panic(text in soup()) {
+        let variables = std::collections::BTreeMap::new();
+        let environment = crate::catalog::environment();
+        let _ = alloy::evaluate(&Source::new("soup", text), &variables, &environment);
+    }
+
+    #[test]
+    fn any_layout_of_string_format_is_shown_without_panic(layout in "[%a-zA-Z0-9.*#+\\[\\] -]{0,24}") {
+        let text = std::format!("string.format(\"{layout}\", 1, -2.5, \"x\", [1, null], {{a = true}})");
+        let variables = std::collections::BTreeMap::new();
+        let environment = crate::catalog::environment();
+        let _ = alloy::evaluate(&Source::new("layout", text), &variables, &environment);
+    }
+
+    #[test]
+    fn reading_what_was_printed_gives_an_equal_graph(graph in graph()) {
+        let printed = dialects()[0].print(&graph);
+        let mut back = read(&printed);
+        // Links follow from the references in the settings and were not part of the input.
+        back.links.clear();
+        prop_assert_eq!(back, graph, "{}", printed);
+    }
+}

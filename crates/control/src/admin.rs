@@ -1,0 +1,108 @@
+//! The admin port: one listener, one table of routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bessemer_config::Graph;
+use bessemer_config::graph::render::{Form, render};
+use bessemer_net::listen;
+use bessemer_pipeline::{Metrics, Services, Status};
+use bessemer_runtime::{Clock, Tasks};
+use serde::Deserialize;
+
+use crate::{events, health, page, process};
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the admin port shows. Clones share it.
+#[derive(Clone)]
+pub struct Admin {
+    /// The running engine.
+    pub status: Status,
+    /// What it runs.
+    pub graph: Arc<Graph>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Event stores.
+    pub services: Arc<Services>,
+    /// Time, for ages and stamps.
+    pub clock: Arc<dyn Clock>,
+    /// The version of the binary.
+    pub version: &'static str,
+}
+
+/// Why the admin port did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The address cannot be bound.
+    #[error("admin port: {0}; choose another with --server.http.listen-addr")]
+    Bind(#[from] listen::BindError),
+    /// Anyone who reaches the address could administer the process.
+    #[error(
+        "the admin port has no authentication and {0} can be reached from other machines; use a \
+         loopback address such as 127.0.0.1:12345"
+    )]
+    NotLoopback(String),
+}
+
+/// Opens the admin port and serves it until `tasks` is cancelled; the address it listens on.
+pub async fn serve(
+    admin: Admin,
+    address: &str,
+    tasks: &Tasks,
+) -> Result<std::net::SocketAddr, AdminError> {
+    let bound = listen::bind("admin", &listen::Settings::at(address))?;
+    let local = bound.local_addr();
+    if !local.ip().is_loopback() {
+        return Err(AdminError::NotLoopback(local.to_string()));
+    }
+    process::watch(&admin.metrics, Arc::clone(&admin.clock), tasks);
+    bound.serve(Arc::new(listen::Service(routes(admin))), tasks);
+    Ok(local)
+}
+
+fn routes(admin: Admin) -> Router {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/health", get(health::health))
+        .route("/-/healthy", get(health::live))
+        .route("/-/ready", get(health::ready))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/graph", get(graph))
+        .route("/api/v1/events", get(events::events))
+        .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such page; / lists them") })
+        .with_state(admin)
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    ([(header::CONTENT_TYPE, OPENMETRICS)], admin.metrics.render()).into_response()
+}
+
+#[derive(Deserialize)]
+struct GraphQuery {
+    format: Option<String>,
+}
+
+async fn graph(State(admin): State<Admin>, Query(query): Query<GraphQuery>) -> Response {
+    let Some(form) = Form::named(query.format.as_deref().unwrap_or("json")) else {
+        return problem(StatusCode::BAD_REQUEST, "format is one of json, dot, mermaid");
+    };
+    let kind = match form {
+        Form::Json => "application/json",
+        Form::Dot => "text/vnd.graphviz",
+        Form::Mermaid => "text/plain; charset=utf-8",
+    };
+    ([(header::CONTENT_TYPE, kind)], render(&admin.graph, form)).into_response()
+}
+
+/// An error as every route of the API answers it.
+pub(crate) fn problem(status: StatusCode, message: &str) -> Response {
+    let body = axum::Json(serde_json::json!({ "error": message, "status": status.as_u16() }));
+    (status, body).into_response()
+}

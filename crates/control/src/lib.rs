@@ -1,0 +1,9 @@
+//! Around the flow: the admin port with health, metrics, the graph and the event API.
+
+mod admin;
+mod events;
+mod health;
+mod page;
+mod process;
+
+pub use admin::{Admin, AdminError, serve};

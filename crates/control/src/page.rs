@@ -1,0 +1,19 @@
+//! The front page: what can be looked at, as plain text.
+
+use axum::extract::State;
+
+use crate::admin::Admin;
+
+pub(crate) async fn index(State(admin): State<Admin>) -> String {
+    format!(
+        "Bessemer {}\n\n\
+         /health           every destination, 503 when one fails\n\
+         /readyz           503 while no data is taken\n\
+         /livez            the process lives\n\
+         /metrics          OpenMetrics\n\
+         /api/v1/events    ?classification=critical&service=...&severity=ERROR&text=...\n\
+         \x20                 &from=...&until=...&limit=...&cursor=...\n\
+         /api/v1/graph     ?format=json|dot|mermaid\n",
+        admin.version
+    )
+}

@@ -1,0 +1,126 @@
+//! Settings that both OTLP exporters share, named as in Grafana Alloy.
+
+use std::time::Duration;
+
+use bessemer_net::dial;
+use bessemer_net::retry::Policy;
+use bessemer_pipeline::SettingsError;
+use bessemer_pipeline::catalog::QueueSettings;
+use bessemer_runtime::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Bytes of one request before compression at most; the specification's limit.
+pub(crate) const REQUEST_BYTES_MAX: usize = 64 << 20;
+/// Tries before the verdict is "retry" and the journal takes over.
+const ATTEMPTS: u32 = 3;
+
+/// Settings of `otelcol.exporter.otlp`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grpc {
+    /// Where and how to connect; `compression` is gzip unless set.
+    pub(crate) client: dial::GrpcSettings,
+    /// How a failed request is tried again at once.
+    #[serde(default)]
+    pub(crate) retry_on_failure: Retry,
+    /// How many requests are under way.
+    #[serde(default)]
+    pub(crate) sending_queue: SendingQueue,
+    /// How its queue on disk behaves.
+    #[serde(default)]
+    pub(crate) queue: QueueSettings,
+}
+
+impl Grpc {
+    pub(crate) fn client(&self) -> dial::GrpcSettings {
+        self.client.clone()
+    }
+}
+
+/// How a failed request is tried again at once. After that the journal tries without end; no
+/// record is dropped for the number or age of its tries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Retry {
+    /// Off: every failure goes back to the journal at once.
+    pub(crate) enabled: bool,
+    /// The first wait.
+    pub(crate) initial_interval: Span,
+    /// The longest wait.
+    pub(crate) max_interval: Span,
+    /// The factor from one wait to the next.
+    pub(crate) multiplier: f64,
+    /// Set for compatibility; waits are always spread.
+    pub(crate) randomization_factor: f64,
+    /// Set for compatibility; how long to go on is the journal's matter, and it goes on.
+    pub(crate) max_elapsed_time: Span,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self {
+            enabled: true,
+            initial_interval: Span(policy.base),
+            max_interval: Span(policy.max),
+            multiplier: policy.multiplier,
+            randomization_factor: 0.5,
+            max_elapsed_time: Span(Duration::ZERO),
+        }
+    }
+}
+
+impl Retry {
+    pub(crate) fn policy(&self) -> Policy {
+        if !self.enabled {
+            return Policy::once();
+        }
+        Policy {
+            attempts: ATTEMPTS,
+            base: self.initial_interval.0,
+            max: self.max_interval.0,
+            multiplier: self.multiplier,
+            ..Policy::default()
+        }
+    }
+}
+
+/// How many requests are under way. The queue itself is the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SendingQueue {
+    /// Off: one request at a time.
+    pub(crate) enabled: bool,
+    /// Requests under way at most.
+    pub(crate) num_consumers: u32,
+    /// Set for compatibility; the queue is bounded by bytes (`queue.budget`).
+    pub(crate) queue_size: u32,
+    /// Set for compatibility; a full journal always refuses at the receivers.
+    pub(crate) block_on_overflow: bool,
+    /// Set for compatibility; the queue is always on disk.
+    pub(crate) blocking: bool,
+}
+
+impl Default for SendingQueue {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            num_consumers: 10,
+            queue_size: 1000,
+            block_on_overflow: false,
+            blocking: false,
+        }
+    }
+}
+
+impl SendingQueue {
+    pub(crate) fn consumers(&self) -> usize {
+        if self.enabled { usize::try_from(self.num_consumers.clamp(1, 256)).unwrap_or(1) } else { 1 }
+    }
+}
+
+/// What is wrong with the client's settings, under the block they stand in.
+pub(crate) fn of_dial(error: dial::SettingsError) -> SettingsError {
+    SettingsError::new(&format!("client.{}", error.setting), error.problem, error.remedy)
+}

@@ -1,0 +1,327 @@
+//! The state that writer, janitor and readers share, and the rules that bind it.
+//!
+//! Nothing here waits or spawns: the threads, or a simulator, call in. Locks are taken one at a
+//! time, except that `cursors` may be held while a catalog or the tail is looked at.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use crate::cache::Cache;
+use crate::catalog::{Catalog, Segment};
+use crate::cursor::{Cursor, CursorFile, Freed, Given};
+use crate::dead::DeadLog;
+use crate::entry::{Entry, Lane, SinkIndex};
+use crate::janitor::Chore;
+use crate::log::Env;
+use crate::mailbox::Mailbox;
+use crate::options::{Options, SinkSpec, WhenFull};
+use crate::stats::{SinkStats, Stats};
+use crate::summary::Part;
+
+/// What all parts of an open journal share.
+pub(crate) struct Core {
+    pub env: Env,
+    pub options: Options,
+    pub incarnation: u64,
+    /// Those of the configuration, then orphans.
+    pub sinks: Vec<Sink>,
+    pub main: Arc<Catalog>,
+    pub cursors: Mutex<Cursors>,
+    pub cache: Mutex<Cache>,
+    /// The number after the last visible record.
+    pub tail: watch::Sender<u64>,
+    pub chores: Arc<Mailbox<Chore>>,
+    pub dead: Mutex<Vec<Arc<DeadLog>>>,
+    pub parked_files: usize,
+    pub closed: AtomicBool,
+    /// The disk is read where the caller stands: for a simulator without threads.
+    pub read_inline: bool,
+}
+
+/// A sink, configured or orphan.
+pub(crate) struct Sink {
+    pub spec: SinkSpec,
+    pub orphan: bool,
+    pub backlog: Backlog,
+    pub spill: Arc<Catalog>,
+    /// Its unsettled entries below this number are in the spill log.
+    pub spilled_to: AtomicU64,
+    /// Woken when a paused reader of the lane may go on.
+    pub room: [Notify; 2],
+}
+
+/// What a sink has not settled.
+#[derive(Default)]
+pub(crate) struct Backlog {
+    pub records: AtomicU64,
+    pub bytes: AtomicU64,
+}
+
+/// The cursors of all sinks and the file they live in.
+pub(crate) struct Cursors {
+    pub lanes: Vec<[Cursor; 2]>,
+    pub file: CursorFile,
+    /// The area of each sink.
+    pub areas: Vec<usize>,
+}
+
+impl Backlog {
+    pub(crate) fn add(&self, records: u64, bytes: u64) {
+        self.records.fetch_add(records, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn subtract(&self, freed: &Freed) {
+        for (counter, count) in [(&self.records, freed.records), (&self.bytes, freed.bytes)] {
+            // Estimated after a restart, so it may not go below zero.
+            let lowered = |held: u64| Some(held.saturating_sub(count));
+            counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lowered).unwrap_or_default();
+        }
+    }
+
+    fn clear(&self) {
+        self.records.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Sink {
+    pub(crate) fn new(spec: SinkSpec, orphan: bool, spill: Arc<Catalog>) -> Self {
+        let spilled_to = AtomicU64::new(spill.end().unwrap_or_default());
+        let room = [Notify::new(), Notify::new()];
+        Self { spec, orphan, backlog: Backlog::default(), spill, spilled_to, room }
+    }
+
+    pub(crate) fn room(&self, lane: Lane) -> &Notify {
+        let [urgent, normal] = &self.room;
+        match lane {
+            Lane::Urgent => urgent,
+            Lane::Normal => normal,
+        }
+    }
+
+    pub(crate) fn spilled_to(&self) -> u64 {
+        self.spilled_to.load(Ordering::Acquire)
+    }
+
+    fn over_budget(&self) -> bool {
+        let used = self.backlog.bytes.load(Ordering::Relaxed);
+        self.spec.budget.is_some_and(|budget| used >= budget)
+    }
+}
+
+impl Cursors {
+    pub(crate) fn cursor(&mut self, sink: usize, lane: Lane) -> Option<&mut Cursor> {
+        let [urgent, normal] = self.lanes.get_mut(sink)?;
+        Some(match lane {
+            Lane::Urgent => urgent,
+            Lane::Normal => normal,
+        })
+    }
+
+    /// The lowest numbers of a sink that are sure to be found after a power cut, by lane.
+    pub(crate) fn durable_lows(&self, sink: usize) -> [u64; 2] {
+        self.areas.get(sink).map_or([0; 2], |area| self.file.durable_lows(*area))
+    }
+
+    fn save(&mut self, sink: usize, floor: u64) {
+        let (Some([urgent, normal]), Some(area)) = (self.lanes.get(sink), self.areas.get(sink))
+        else {
+            return;
+        };
+        self.file.write(*area, floor, [urgent.save(), normal.save()]);
+    }
+}
+
+impl Core {
+    /// The number after the last visible record.
+    pub(crate) fn visible_end(&self) -> u64 {
+        *self.tail.borrow()
+    }
+
+    /// Makes a synced group visible to readers.
+    pub(crate) fn publish(&self, entries: Vec<Entry>, parts: impl Iterator<Item = Part>) {
+        let Some(end) = entries.last().map(Entry::end) else { return };
+        self.cache.lock().push(entries);
+        // Under the lock, so that a sink that finds itself at the end is not told wrongly that it
+        // has no backlog.
+        let cursors = self.cursors.lock();
+        for part in parts {
+            for bit in part.routes.bits() {
+                if let Some(sink) = self.sinks.get(usize::from(bit)) {
+                    sink.backlog.add(part.tally.records, part.tally.bytes);
+                }
+            }
+        }
+        self.tail.send_replace(end);
+        drop(cursors);
+    }
+
+    /// Settles records of a sink: they will not be served to it again.
+    pub(crate) fn settle(&self, sink: usize, lane: Lane, ranges: &[std::ops::Range<u64>]) {
+        let end = self.visible_end();
+        let mut cursors = self.cursors.lock();
+        let Some(cursor) = cursors.cursor(sink, lane) else { return };
+        let before = cursor.low();
+        let mut freed = Freed::default();
+        for range in ranges {
+            let one = cursor.settle(range.start..range.end.min(end));
+            freed.records += one.records;
+            freed.bytes += one.bytes;
+        }
+        let low = cursor.low();
+        cursors.save(sink, end);
+        drop(cursors);
+        if let Some(sink) = self.sinks.get(sink) {
+            sink.backlog.subtract(&freed);
+            sink.room(lane).notify_one();
+        }
+        let passes = |segment: &Segment| segment.end > before && segment.end <= low;
+        if before < low && self.main.with(|mut segments| segments.any(passes)) {
+            self.chores.wake();
+        }
+    }
+
+    /// Notes an entry as read by a sink; none when it was settled before or the reader replaced.
+    pub(crate) fn give(
+        &self,
+        sink: usize,
+        epoch: u64,
+        entry: &Entry,
+    ) -> Option<Vec<std::ops::Range<u64>>> {
+        let mut cursors = self.cursors.lock();
+        let cursor = cursors.cursor(sink, entry.lane).filter(|cursor| cursor.epoch() == epoch)?;
+        let range = entry.sequence..entry.end();
+        match cursor.give(range, entry.bytes(), entry.appended_unix_nanos) {
+            Given::Settled => None,
+            Given::Serve(settled) => Some(settled),
+        }
+    }
+
+    /// Notes that a sink has nothing of its own in a lane below `position`.
+    pub(crate) fn skip_to(&self, sink: usize, lane: Lane, epoch: u64, position: u64) {
+        let mut cursors = self.cursors.lock();
+        let Some(cursor) = cursors.cursor(sink, lane).filter(|cursor| cursor.epoch() == epoch)
+        else {
+            return;
+        };
+        cursor.skip_to(position);
+        let end = self.visible_end();
+        let done = |cursor: &Cursor| cursor.in_flight() == 0 && cursor.position() >= end;
+        if let (Some(lanes), Some(sink)) = (cursors.lanes.get(sink), self.sinks.get(sink))
+            && lanes.iter().all(done)
+        {
+            sink.backlog.clear();
+        }
+    }
+
+    /// Writes the cursors of all sinks, as far as they have moved without a settlement.
+    pub(crate) fn save_cursors(&self) {
+        let end = self.visible_end();
+        let mut cursors = self.cursors.lock();
+        for sink in 0..self.sinks.len() {
+            let lows = cursors.lanes.get(sink).map(|lanes| lanes.each_ref().map(Cursor::low));
+            if lows != Some(cursors.durable_lows(sink)) {
+                cursors.save(sink, end);
+            }
+        }
+    }
+
+    /// Makes the cursors durable. The lock is not held while the disk works.
+    pub(crate) fn sync_cursors(&self) {
+        let Some(ticket) = self.cursors.lock().file.begin_sync() else { return };
+        let result = ticket.sync();
+        self.cursors.lock().file.finish_sync(&result);
+    }
+
+    /// Whether a sink has unsettled entries in a segment of the main log, going by `lows`.
+    pub(crate) fn needs(&self, segment: &Segment, sink: usize, lows: [u64; 2]) -> bool {
+        let spilled_to = self.spilled_to(sink);
+        Lane::ALL.into_iter().zip(lows).any(|(lane, low)| {
+            segment.end > low.max(spilled_to) && segment.tally(sink, lane).records > 0
+        })
+    }
+
+    /// Where the entries of a sink in the main log begin.
+    pub(crate) fn spilled_to(&self, sink: usize) -> u64 {
+        self.sinks.get(sink).map_or(0, Sink::spilled_to)
+    }
+
+    /// The lowest unsettled numbers of all sinks, by lane: as in memory.
+    pub(crate) fn lows(&self) -> Vec<[u64; 2]> {
+        self.cursors.lock().lanes.iter().map(|lanes| lanes.each_ref().map(Cursor::low)).collect()
+    }
+
+    /// The same as they would be found after a power cut.
+    pub(crate) fn durable_lows(&self) -> Vec<[u64; 2]> {
+        let cursors = self.cursors.lock();
+        (0..self.sinks.len()).map(|sink| cursors.durable_lows(sink)).collect()
+    }
+
+    /// What the budget limits.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        self.main.bytes() + self.sinks.iter().map(|sink| sink.spill.bytes()).sum::<u64>()
+    }
+
+    /// A sink that refuses appends because its own budget is used up.
+    pub(crate) fn blocked_sink(&self, entries: &[Entry]) -> Option<&Sink> {
+        let blocked = |(_, sink): &(usize, &Sink)| {
+            sink.spec.when_full == WhenFull::Block && sink.over_budget()
+        };
+        let mut full = self.sinks.iter().enumerate().filter(blocked);
+        let hit = full.find(|(number, _)| {
+            let index = SinkIndex(u8::try_from(*number).unwrap_or(u8::MAX));
+            entries.iter().any(|entry| entry.routes.contains(index))
+        });
+        hit.map(|(_, sink)| sink)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Sends readers home.
+    pub(crate) fn close_readers(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.tail.send_modify(|_| {});
+        for sink in &self.sinks {
+            sink.room.iter().for_each(Notify::notify_one);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let now = self.env.clock.unix_nanos();
+        let dead: Vec<_> = self.dead.lock().clone();
+        let cursors = self.cursors.lock();
+        let sinks = self.sinks.iter().zip(&cursors.lanes).map(|(sink, lanes)| {
+            let oldest = lanes.iter().filter_map(Cursor::oldest_unix_nanos).min();
+            let dead = dead.iter().find(|log| log.id == sink.spec.id);
+            SinkStats {
+                id: sink.spec.id.clone(),
+                orphan: sink.orphan,
+                backlog_records: sink.backlog.records.load(Ordering::Relaxed),
+                backlog_bytes: sink.backlog.bytes.load(Ordering::Relaxed),
+                oldest_age: oldest
+                    .map_or(Duration::ZERO, |at| Duration::from_nanos(now.saturating_sub(at))),
+                in_flight: lanes.iter().map(Cursor::in_flight).sum(),
+                spill_bytes: sink.spill.bytes(),
+                dead_records: dead.map_or(0, |log| log.records()),
+                dead_bytes: dead.map_or(0, |log| log.catalog.bytes()),
+                over_budget: sink.over_budget(),
+            }
+        });
+        Stats {
+            sinks: sinks.collect(),
+            segments: self.main.with(|segments| segments.count()),
+            disk_bytes: self.disk_bytes(),
+            budget_bytes: self.options.budget_bytes,
+            next_sequence: self.visible_end(),
+            parked_files: self.parked_files,
+            ..self.env.counters.snapshot()
+        }
+    }
+}

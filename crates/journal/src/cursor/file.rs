@@ -1,0 +1,430 @@
+//! The file that cursors live in: preallocated areas of three slots, each with generation and CRC.
+//!
+//! Two slots are what torn writes ask for: one that is durable and one that is written. The third
+//! lets settlements go on while the second is being synced. A slot is overwritten only when a newer
+//! one of its area is durable. A file whose sync failed is not synced again: a new one takes its
+//! name.
+
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut};
+
+use super::{RANGES_MAX, Saved};
+use crate::disk::{DiskFile, OpenMode, is_full, read_full, write_all};
+use crate::entry::Lane;
+use crate::format::{VERSION, bytes_at};
+use crate::log::Env;
+
+const HEADER_MAGIC: &[u8; 8] = b"BSMCURS\n";
+const SLOT_MAGIC: u32 = 0x544F_4C53;
+const SLOT_BYTES: u64 = 4096;
+const SLOTS: usize = 3;
+/// Most areas of a file: sinks, orphans, their spill and dead-letter logs.
+const AREAS_MAX: u64 = 4096;
+/// Most bytes of an area's id: a component id and a prefix.
+const ID_BYTES_MAX: usize = 160;
+
+/// What is kept of one sink, or of one log that is read by nobody but tools.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SavedArea {
+    pub id: String,
+    /// No number below this will be given again.
+    pub floor: u64,
+    pub lanes: [Saved; 2],
+}
+
+/// The areas found in a file, and the journal it belongs to.
+#[derive(Debug, Default)]
+pub(crate) struct Areas {
+    pub incarnation: Option<u64>,
+    found: Vec<Option<(usize, u64, SavedArea)>>,
+}
+
+/// The file and what of it is durable.
+pub(crate) struct CursorFile {
+    env: Env,
+    path: PathBuf,
+    incarnation: u64,
+    /// None while the last one is poisoned, or could not be created yet.
+    file: Option<Arc<dyn DiskFile>>,
+    areas: Vec<Area>,
+}
+
+#[derive(Default)]
+struct Area {
+    saved: SavedArea,
+    generation: u64,
+    /// What is in memory is in no slot.
+    unwritten: bool,
+    written: Option<Slot>,
+    syncing: Option<Slot>,
+    durable: Option<Slot>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Slot {
+    number: usize,
+    lows: [u64; 2],
+}
+
+/// A sync that was begun: the file to sync while no lock is held.
+pub(crate) struct SyncTicket {
+    file: Arc<dyn DiskFile>,
+}
+
+impl SyncTicket {
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.fdatasync()
+    }
+}
+
+impl Areas {
+    /// Reads what can be read of the file at `path`.
+    pub(crate) fn read(env: &Env, path: &Path) -> io::Result<Self> {
+        let file = match env.disk.open(path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = vec![0; usize::try_from(SLOT_BYTES).unwrap_or_default()];
+        let mut areas = Self::default();
+        if read_full(&*file, 0, &mut bytes).is_ok() {
+            areas.incarnation = decode_header(&bytes);
+        }
+        let count = (file.len()?.saturating_sub(SLOT_BYTES)).div_ceil(SLOT_BYTES * SLOTS as u64);
+        for area in 0..count.min(AREAS_MAX) {
+            let mut best = None;
+            for slot in 0..SLOTS {
+                let offset = slot_offset(usize::try_from(area).unwrap_or_default(), slot);
+                let count = read_full(&*file, offset, &mut bytes).unwrap_or_default();
+                let Some(read) = decode(bytes.get(..count).unwrap_or_default()) else { continue };
+                let incarnation = *areas.incarnation.get_or_insert(read.incarnation);
+                let newer = best.as_ref().is_none_or(|(_, generation, _)| *generation < read.generation);
+                if read.incarnation == incarnation && newer {
+                    best = Some((slot, read.generation, read.saved));
+                }
+            }
+            areas.found.push(best);
+        }
+        Ok(areas)
+    }
+
+    /// What was saved under an id.
+    pub(crate) fn get(&self, id: &str) -> Option<&SavedArea> {
+        self.all().find(|saved| saved.id == id)
+    }
+
+    /// All that was saved.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &SavedArea> {
+        self.found.iter().flatten().map(|(_, _, saved)| saved)
+    }
+}
+
+impl CursorFile {
+    /// Opens the file for the areas of `wanted`, on top of what was found in it. A file of another
+    /// journal is replaced.
+    pub(crate) fn open(
+        env: Env,
+        path: PathBuf,
+        incarnation: u64,
+        found: Areas,
+        wanted: Vec<SavedArea>,
+    ) -> Self {
+        let mut file = Self { env, path, incarnation, file: None, areas: Vec::new() };
+        if found.incarnation == Some(incarnation)
+            && let Ok(existing) = file.env.disk.open(&file.path, OpenMode::Write)
+            && existing.fdatasync().is_ok()
+        {
+            file.file = Some(existing);
+            file.areas = found.found.into_iter().map(Area::found).collect();
+        }
+        for area in &mut file.areas {
+            if !wanted.iter().any(|saved| saved.id == area.saved.id) {
+                area.release();
+            }
+        }
+        for saved in wanted {
+            file.claim(saved);
+        }
+        if file.file.is_none() {
+            file.replace();
+        }
+        file
+    }
+
+    // Takes the area that has the id, else one whose id nobody wants, else a new one.
+    fn claim(&mut self, saved: SavedArea) {
+        if let Some(area) = self.areas.iter_mut().find(|area| area.saved.id == saved.id) {
+            area.unwritten |= area.saved != saved;
+            area.saved = saved;
+            return;
+        }
+        if let Some(area) = self.areas.iter_mut().find(|area| area.saved.id.is_empty()) {
+            (area.saved, area.unwritten) = (saved, true);
+            return;
+        }
+        self.areas.push(Area { saved, unwritten: true, ..Area::default() });
+    }
+
+    /// The number of the area of an id; creates it if need be.
+    pub(crate) fn area(&mut self, id: &str) -> usize {
+        if let Some(area) = self.areas.iter().position(|area| area.saved.id == id) {
+            return area;
+        }
+        self.claim(SavedArea { id: id.into(), ..SavedArea::default() });
+        self.areas.len() - 1
+    }
+
+    /// What an area holds.
+    pub(crate) fn saved(&self, area: usize) -> SavedArea {
+        self.areas.get(area).map(|area| area.saved.clone()).unwrap_or_default()
+    }
+
+    /// Writes an area, not yet durable. When that fails it is written again at the next sync.
+    pub(crate) fn write(&mut self, area: usize, floor: u64, lanes: [Saved; 2]) {
+        let Some(place) = self.areas.get_mut(area) else { return };
+        (place.saved.floor, place.saved.lanes) = (floor, lanes);
+        place.unwritten = true;
+        self.flush(area);
+    }
+
+    fn flush(&mut self, number: usize) {
+        let (Some(file), Some(area)) = (&self.file, self.areas.get_mut(number)) else { return };
+        let slot = area.free_slot();
+        area.generation += 1;
+        let bytes = encode(&area.saved, area.generation, self.incarnation);
+        match write_all(&**file, slot_offset(number, slot), &mut [IoSlice::new(&bytes)]) {
+            Ok(()) => {
+                area.unwritten = false;
+                area.written = Some(Slot { number: slot, lows: area.saved.lows() });
+            }
+            Err(error) => {
+                area.written = None;
+                tracing::warn!(%error, sink = area.saved.id, "cursor not written, tried again");
+                if !is_full(&error) {
+                    self.file = None;
+                }
+            }
+        }
+    }
+
+    /// Whether something is not durable yet.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.file.is_none() || self.areas.iter().any(Area::is_dirty)
+    }
+
+    /// Prepares a sync of all that was written; none when there is nothing to sync.
+    pub(crate) fn begin_sync(&mut self) -> Option<SyncTicket> {
+        if !self.is_dirty() {
+            return None;
+        }
+        if self.file.is_none() {
+            self.replace();
+            return None;
+        }
+        for number in 0..self.areas.len() {
+            if self.areas.get(number).is_some_and(|area| area.unwritten) {
+                self.flush(number);
+            }
+        }
+        for area in self.areas.iter_mut().filter(|area| area.is_dirty()) {
+            area.syncing = area.written;
+        }
+        self.file.clone().map(|file| SyncTicket { file })
+    }
+
+    /// Takes note of how the sync went.
+    pub(crate) fn finish_sync(&mut self, result: &io::Result<()>) {
+        for area in &mut self.areas {
+            let synced = area.syncing.take();
+            if synced.is_some() && result.is_ok() {
+                area.durable = synced;
+            }
+        }
+        if let Err(error) = result {
+            tracing::warn!(%error, "cursor file not synced, replaced by a new one");
+            self.file = None;
+        }
+    }
+
+    /// The lowest unsettled number of each lane that is sure to be found after a power cut.
+    pub(crate) fn durable_lows(&self, area: usize) -> [u64; 2] {
+        self.areas.get(area).and_then(|area| area.durable).map_or([0; 2], |slot| slot.lows)
+    }
+
+    // Writes all areas to a new file and gives it the name.
+    fn replace(&mut self) {
+        match self.create() {
+            Ok(file) => {
+                self.file = Some(file);
+                for area in &mut self.areas {
+                    let slot = Slot { number: 0, lows: area.saved.lows() };
+                    area.unwritten = false;
+                    (area.written, area.syncing, area.durable) = (Some(slot), None, Some(slot));
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cursor file not created, nothing is deleted"),
+        }
+    }
+
+    fn create(&mut self) -> io::Result<Arc<dyn DiskFile>> {
+        let disk = &self.env.disk;
+        let new = self.path.with_extension("new");
+        match disk.unlink(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = disk.open(&new, OpenMode::CreateNew)?;
+        // As long as it takes, rounded up so that some more sinks need no more space.
+        let areas = self.areas.len().next_multiple_of(16);
+        file.allocate(slot_offset(areas, 0)).or_else(|error| match error.kind() {
+            io::ErrorKind::Unsupported => Ok(()),
+            _ => Err(error),
+        })?;
+        write_all(&*file, 0, &mut [IoSlice::new(&encode_header(self.incarnation))])?;
+        for (number, area) in self.areas.iter_mut().enumerate() {
+            area.generation += 1;
+            let bytes = encode(&area.saved, area.generation, self.incarnation);
+            write_all(&*file, slot_offset(number, 0), &mut [IoSlice::new(&bytes)])?;
+        }
+        file.fdatasync()?;
+        disk.rename(&new, &self.path)?;
+        disk.sync_dir(self.path.parent().unwrap_or(Path::new(".")))?;
+        Ok(file)
+    }
+}
+
+impl Area {
+    fn found(found: Option<(usize, u64, SavedArea)>) -> Self {
+        let Some((number, generation, saved)) = found else { return Self::default() };
+        let slot = Some(Slot { number, lows: saved.lows() });
+        Self { generation, written: slot, durable: slot, saved, ..Self::default() }
+    }
+
+    // Gives the area to whoever comes next. Its slots keep their generations; their numbers are not
+    // those of the next owner.
+    fn release(&mut self) {
+        self.saved = SavedArea::default();
+        for slot in [&mut self.written, &mut self.durable].into_iter().flatten() {
+            slot.lows = [0; 2];
+        }
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.unwritten || self.written != self.durable
+    }
+
+    fn free_slot(&self) -> usize {
+        let taken = |number: &usize| {
+            [self.durable, self.syncing].iter().flatten().any(|slot| slot.number == *number)
+        };
+        let again = self.written.map(|slot| slot.number).filter(|number| !taken(number));
+        again.or_else(|| (0..SLOTS).find(|number| !taken(number))).unwrap_or_default()
+    }
+}
+
+impl SavedArea {
+    fn lows(&self) -> [u64; 2] {
+        let [urgent, normal] = &self.lanes;
+        [urgent.low, normal.low]
+    }
+
+    /// What was saved of a lane.
+    pub(crate) fn lane(&self, lane: Lane) -> &Saved {
+        let [urgent, normal] = &self.lanes;
+        match lane {
+            Lane::Urgent => urgent,
+            Lane::Normal => normal,
+        }
+    }
+}
+
+fn slot_offset(area: usize, slot: usize) -> u64 {
+    SLOT_BYTES * (1 + (area * SLOTS + slot) as u64)
+}
+
+fn encode_header(incarnation: u64) -> Vec<u8> {
+    let mut out = HEADER_MAGIC.to_vec();
+    out.put_slice(&[VERSION, 0, 0, 0]);
+    out.put_u64_le(incarnation);
+    let crc = crc32c::crc32c(&out);
+    out.put_u32_le(crc);
+    out
+}
+
+fn decode_header(bytes: &[u8]) -> Option<u64> {
+    let crc = u32::from_le_bytes(bytes_at(bytes, 20)?);
+    let fixed = bytes.get(..20)?;
+    let known = fixed.starts_with(HEADER_MAGIC) && crc32c::crc32c(fixed) == crc;
+    known.then_some(u64::from_le_bytes(bytes_at(fixed, 12)?))
+}
+
+struct ReadSlot {
+    generation: u64,
+    incarnation: u64,
+    saved: SavedArea,
+}
+
+fn encode(saved: &SavedArea, generation: u64, incarnation: u64) -> Vec<u8> {
+    let mut body = Vec::with_capacity(256);
+    body.put_u32_le(SLOT_MAGIC);
+    body.put_slice(&[VERSION, 0, 0, 0]);
+    for number in [generation, incarnation, saved.floor] {
+        body.put_u64_le(number);
+    }
+    body.put_u16_le(u16::try_from(saved.id.len()).unwrap_or(u16::MAX));
+    body.put_slice(saved.id.as_bytes());
+    for lane in &saved.lanes {
+        body.put_u64_le(lane.low);
+        let ranges = lane.settled.iter().take(RANGES_MAX);
+        body.put_u16_le(u16::try_from(ranges.len()).unwrap_or_default());
+        for range in ranges {
+            body.put_u64_le(range.start);
+            body.put_u64_le(range.end);
+        }
+    }
+    let mut out = Vec::with_capacity(body.len() + 8);
+    out.put_u32_le(crc32c::crc32c(&body));
+    out.put_u32_le(u32::try_from(body.len()).unwrap_or(u32::MAX));
+    out.put_slice(&body);
+    out
+}
+
+fn decode(bytes: &[u8]) -> Option<ReadSlot> {
+    let crc = u32::from_le_bytes(bytes_at(bytes, 0)?);
+    let len = u32::from_le_bytes(bytes_at(bytes, 4)?) as usize;
+    let mut body = bytes.get(8..len.checked_add(8)?)?;
+    if crc32c::crc32c(body) != crc || body.try_get_u32_le().ok()? != SLOT_MAGIC {
+        return None;
+    }
+    let version: [u8; 4] = bytes_at(body, 0)?;
+    body.advance(version.len());
+    let mut number = || body.try_get_u64_le().ok();
+    let (generation, incarnation, floor) = (number()?, number()?, number()?);
+    let id_len = usize::from(body.try_get_u16_le().ok()?).min(ID_BYTES_MAX);
+    let (id, rest) = body.split_at_checked(id_len)?;
+    let id = String::from_utf8(id.to_vec()).ok()?;
+    body = rest;
+    let lanes = [decode_lane(&mut body)?, decode_lane(&mut body)?];
+    let saved = SavedArea { id, floor, lanes };
+    (version == [VERSION, 0, 0, 0]).then_some(ReadSlot { generation, incarnation, saved })
+}
+
+fn decode_lane(body: &mut &[u8]) -> Option<Saved> {
+    let low = body.try_get_u64_le().ok()?;
+    let count = body.try_get_u16_le().ok()?;
+    let mut settled: Vec<Range<u64>> = Vec::new();
+    for _ in 0..count {
+        let range = body.try_get_u64_le().ok()?..body.try_get_u64_le().ok()?;
+        // Ascending and apart, or it is not what a cursor wrote.
+        let after = settled.last().map_or(low, |last| last.end);
+        if range.start <= after || range.end <= range.start {
+            return None;
+        }
+        settled.push(range);
+    }
+    Some(Saved { low, settled })
+}

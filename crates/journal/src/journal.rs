@@ -1,0 +1,294 @@
+//! The handle that the rest of the program holds, and the threads behind it.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::thread;
+
+use bessemer_runtime::{Clock, Random};
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::core::Core;
+use crate::dead::{DeadLetter, DeadLetters};
+use crate::disk::Disk;
+use crate::entry::{Append, Lane, SinkIndex};
+use crate::error::{AppendError, DeadLetterError, OpenError};
+use crate::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use crate::janitor::{Chore, Janitor, dead_log};
+use crate::log::Env;
+use crate::mailbox::Mailbox;
+use crate::open::{Drive, Opened, open};
+use crate::options::{Options, SinkSpec};
+use crate::reader::Reader;
+use crate::report::OpenReport;
+use crate::stats::{Counters, Stats};
+use crate::writer::{Appended, Ready, Request, Writer};
+
+/// Queued bytes are counted in units of this many.
+const ROOM_UNIT_BYTES: usize = 1024;
+
+/// A log of entries, appended once and read by every sink at its own pace. Clones share it; the
+/// directory is given up when the last one is gone, or by [`Journal::close`].
+#[derive(Clone)]
+pub struct Journal {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    core: Arc<Core>,
+    requests: Arc<Mailbox<Request>>,
+    room: Arc<Semaphore>,
+    finished: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+/// The work of a journal without threads, for a caller that decides when it is done.
+pub struct Engine {
+    writer: Writer,
+    janitor: Janitor,
+}
+
+impl Journal {
+    /// Opens the journal in `options.dir` and starts its threads.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: Options,
+        sinks: &[SinkSpec],
+    ) -> Result<(Self, OpenReport), OpenError> {
+        let dir = options.dir.clone();
+        let env = Env { disk, clock, random, counters: Arc::new(Counters::default()) };
+        let opened = open(env, options, sinks, Drive::Threads)?;
+        let Opened { core, writer, janitor, requests, report } = opened;
+        let finished = start(&core, writer, janitor)
+            .map_err(|source| OpenError::Io { path: dir, source })?;
+        Ok((Self::new(core, requests, Some(finished)), report))
+    }
+
+    /// Opens the journal without threads: nothing is written or deleted but by [`Engine::step`].
+    pub fn open_stepped(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: Options,
+        sinks: &[SinkSpec],
+    ) -> Result<(Self, Engine, OpenReport), OpenError> {
+        let env = Env { disk, clock, random, counters: Arc::new(Counters::default()) };
+        let opened = open(env, options, sinks, Drive::Stepped)?;
+        let Opened { core, writer, janitor, requests, report } = opened;
+        Ok((Self::new(core, requests, None), Engine { writer, janitor }, report))
+    }
+
+    fn new(
+        core: Arc<Core>,
+        requests: Arc<Mailbox<Request>>,
+        finished: Option<oneshot::Receiver<()>>,
+    ) -> Self {
+        let room = Arc::new(Semaphore::new(units(core.options.queue_bytes)));
+        Self { handle: Arc::new(Handle { core, requests, room, finished: Mutex::new(finished) }) }
+    }
+
+    /// Appends entries; completes once they are on disk and synced, or none of them counts. Waits
+    /// while too many bytes are queued. Giving up the future does not take the entries back.
+    pub async fn append(&self, entries: Vec<Append>) -> Result<Appended, AppendError> {
+        for entry in &entries {
+            check(entry)?;
+        }
+        if entries.is_empty() {
+            return Err(AppendError::NoItems);
+        }
+        let bytes = entries.iter().map(|entry| entry.payload.len() + entry.meta.len()).sum();
+        let room = self.room(bytes).await.ok_or(AppendError::Closed)?;
+        let compression = self.handle.core.options.compression;
+        let appends = entries.into_iter().map(|entry| Ready::new(entry, compression)).collect();
+        let (done, result) = oneshot::channel();
+        let request = Request { appends, done, _room: room };
+        self.handle.requests.push(request).map_err(|_| AppendError::Closed)?;
+        result.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// The reader of a sink in a lane. It starts at the lowest unsettled record and takes over from
+    /// the reader before it.
+    pub fn reader(&self, sink: SinkIndex, lane: Lane) -> Reader {
+        Reader::new(Arc::clone(&self.handle.core), usize::from(sink.0), lane)
+    }
+
+    /// The reader of a sink that is configured no more, by the id in [`OpenReport::orphans`].
+    pub fn orphan_reader(&self, id: &str, lane: Lane) -> Option<Reader> {
+        let sink = self.orphan(id)?;
+        Some(Reader::new(Arc::clone(&self.handle.core), sink, lane))
+    }
+
+    /// Records that a sink is done with records it read: delivered, or refused and their dead
+    /// letter kept. Survives a crash of the process from here on, a power cut within a second.
+    pub fn settle(&self, sink: SinkIndex, lane: Lane, records: Range<u64>) {
+        self.settle_all(sink, lane, &[records]);
+    }
+
+    /// Settles several ranges at the cost of one.
+    pub fn settle_all(&self, sink: SinkIndex, lane: Lane, records: &[Range<u64>]) {
+        self.handle.core.settle(usize::from(sink.0), lane, records);
+    }
+
+    /// [`Journal::settle`] for a sink that is configured no more.
+    pub fn settle_orphan(&self, id: &str, lane: Lane, records: Range<u64>) {
+        if let Some(sink) = self.orphan(id) {
+            self.handle.core.settle(sink, lane, &[records]);
+        }
+    }
+
+    /// Forgets all that is queued for a sink that is configured no more; false if there is none.
+    pub fn drop_orphan(&self, id: &str) -> bool {
+        let Some(sink) = self.orphan(id) else { return false };
+        for lane in Lane::ALL {
+            self.handle.core.settle(sink, lane, &[0..u64::MAX]);
+        }
+        true
+    }
+
+    /// Keeps dead letters of a sink; completes once they are synced. On an error the records must
+    /// stay unsettled.
+    pub async fn dead_letter(
+        &self,
+        sink: SinkIndex,
+        letters: Vec<DeadLetter>,
+    ) -> Result<(), DeadLetterError> {
+        let core = &self.handle.core;
+        let known = core.sinks.get(usize::from(sink.0)).filter(|sink| !sink.orphan);
+        let sink = known.ok_or(DeadLetterError::UnknownSink)?.spec.id.clone();
+        letters.iter().try_for_each(DeadLetter::check)?;
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let bytes = letters.iter().map(|letter| letter.payload.len() + letter.meta.len()).sum();
+        let _room = self.room(bytes).await.ok_or(DeadLetterError::Closed)?;
+        let (done, result) = oneshot::channel();
+        let chore = Chore::Bury { sink, letters, done, _room };
+        core.chores.push(chore).map_err(|_| DeadLetterError::Closed)?;
+        result.await.unwrap_or(Err(DeadLetterError::Closed))
+    }
+
+    /// The dead letters of a sink by its id, oldest first; none when it has no log. Iterating
+    /// blocks on the disk.
+    pub fn dead_letters(&self, sink: &str) -> Option<DeadLetters> {
+        let log = dead_log(&self.handle.core, sink)?;
+        Some(DeadLetters::new(self.handle.core.env.clone(), log))
+    }
+
+    /// Forgets dead letters by the numbers they were read with; completes once that is durable.
+    pub async fn drop_dead_letters(
+        &self,
+        sink: &str,
+        numbers: Vec<Range<u64>>,
+    ) -> Result<(), DeadLetterError> {
+        let (done, result) = oneshot::channel();
+        let chore = Chore::Drop { sink: sink.into(), numbers, done };
+        self.handle.core.chores.push(chore).map_err(|_| DeadLetterError::Closed)?;
+        result.await.unwrap_or(Err(DeadLetterError::Closed))
+    }
+
+    /// What the journal holds and did.
+    pub fn stats(&self) -> Stats {
+        self.handle.core.stats()
+    }
+
+    /// Lets no more in, writes what waits, makes the cursors durable and gives the directory up.
+    /// Readers get nothing more.
+    pub async fn close(self) {
+        self.handle.close();
+        let finished = self.handle.finished.lock().take();
+        if let Some(finished) = finished {
+            // An error means that the thread is gone, which is what is waited for.
+            finished.await.unwrap_or_default();
+        }
+    }
+
+    async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let all = units(self.handle.core.options.queue_bytes);
+        let wanted = u32::try_from(units(bytes).min(all)).unwrap_or(u32::MAX);
+        Arc::clone(&self.handle.room).acquire_many_owned(wanted).await.ok()
+    }
+
+    fn orphan(&self, id: &str) -> Option<usize> {
+        self.handle.core.sinks.iter().position(|sink| sink.orphan && sink.spec.id == id)
+    }
+}
+
+impl Handle {
+    fn close(&self) {
+        self.room.close();
+        self.requests.close();
+        self.core.close_readers();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Engine {
+    /// Writes what waits as one group; says whether anything waited.
+    pub fn write(&mut self) -> bool {
+        self.writer.step()
+    }
+
+    /// Does what a journal does beside writing: chores, cursors, deletion.
+    pub fn maintain(&mut self) {
+        self.janitor.step();
+    }
+
+    /// Both.
+    pub fn step(&mut self) {
+        self.write();
+        self.maintain();
+    }
+
+    /// Ends in good order, as [`Journal::close`] does. Dropping the engine instead is a crash.
+    pub fn finish(mut self) {
+        while self.write() {}
+        self.writer.finish();
+        self.janitor.finish();
+    }
+}
+
+fn units(bytes: usize) -> usize {
+    bytes.div_ceil(ROOM_UNIT_BYTES).max(1)
+}
+
+fn check(entry: &Append) -> Result<(), AppendError> {
+    let (meta, payload) = (entry.meta.len(), entry.payload.len());
+    match () {
+        () if entry.items == 0 => Err(AppendError::NoItems),
+        () if meta > META_BYTES_MAX => Err(AppendError::TooLarge { bytes: meta }),
+        () if payload > PAYLOAD_BYTES_MAX => Err(AppendError::TooLarge { bytes: payload }),
+        () => Ok(()),
+    }
+}
+
+// The janitor outlives the writer, seals its last segment and lets the lock go.
+fn start(
+    core: &Arc<Core>,
+    mut writer: Writer,
+    mut janitor: Janitor,
+) -> io::Result<oneshot::Receiver<()>> {
+    let (finished, waiting) = oneshot::channel();
+    let chores = Arc::clone(&core.chores);
+    thread::Builder::new().name("journal-janitor".into()).spawn(move || {
+        janitor.run();
+        drop(janitor);
+        finished.send(()).unwrap_or_default();
+    })?;
+    let spawned = thread::Builder::new().name("journal-writer".into()).spawn(move || {
+        writer.run();
+        drop(writer);
+        chores.close();
+    });
+    if let Err(error) = spawned {
+        core.chores.close();
+        return Err(error);
+    }
+    Ok(waiting)
+}

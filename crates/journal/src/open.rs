@@ -1,0 +1,230 @@
+//! Opening a journal: what is on disk, what of it is ours, where every sink stands.
+//!
+//! Nothing found is changed here: files are read, cursors placed, and what needs doing (footers,
+//! deletions) is left to the janitor. Only the lock and, in a new directory, the directories are
+//! made.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::cache::Cache;
+use crate::catalog::{Catalog, Segment};
+use crate::core::{Core, Cursors};
+use crate::cursor::{Areas, CursorFile};
+use crate::dead::DeadWriter;
+use crate::disk::LockGuard;
+use crate::error::OpenError;
+use crate::format::{COMPONENT_ID_BYTES_MAX, Kind, SINKS_MAX};
+use crate::janitor::Janitor;
+use crate::log::{Env, Log, make_dir};
+use crate::logs::{LogSpecs, unescape};
+use crate::mailbox::Mailbox;
+use crate::options::{Options, SinkSpec};
+use crate::recover::{Inventory, load, take_inventory};
+use crate::report::OpenReport;
+use crate::spill::Spiller;
+use crate::writer::{Request, Writer};
+
+mod place;
+
+/// The parts of an open journal.
+pub(crate) struct Opened {
+    pub core: Arc<Core>,
+    pub writer: Writer,
+    pub janitor: Janitor,
+    pub requests: Arc<Mailbox<Request>>,
+    pub report: OpenReport,
+}
+
+/// Whether the journal gets threads of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drive {
+    Threads,
+    Stepped,
+}
+
+/// A log found under a component's id.
+pub(crate) struct Found {
+    pub id: String,
+    pub segments: Vec<Segment>,
+    pub next_id: u64,
+}
+
+/// All that was found in the directory.
+struct Everything {
+    areas: Areas,
+    inventory: Inventory,
+    spills: Vec<Found>,
+    dead: Vec<Found>,
+    lock: Box<dyn LockGuard>,
+    drive: Drive,
+}
+
+struct Opening {
+    env: Env,
+    options: Options,
+    incarnation: u64,
+    logs: LogSpecs,
+    report: OpenReport,
+    blanks: Vec<PathBuf>,
+}
+
+/// Opens the journal in `options.dir`.
+pub(crate) fn open(
+    env: Env,
+    options: Options,
+    specs: &[SinkSpec],
+    drive: Drive,
+) -> Result<Opened, OpenError> {
+    check_sinks(specs)?;
+    let dir = options.dir.clone();
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| OpenError::Io { path, source }
+    };
+    let main_dir = dir.join("main");
+    make_dir(&*env.disk, &main_dir).map_err(failed(&main_dir))?;
+    let lock_path = dir.join("lock");
+    let lock = env.disk.lock(&lock_path).map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked { dir: dir.clone() },
+        _ => OpenError::Io { path: lock_path.clone(), source },
+    })?;
+    let cursor_path = dir.join("cursors");
+    let areas = Areas::read(&env, &cursor_path).map_err(failed(&cursor_path))?;
+    let inventory = take_inventory(&env, &main_dir, Kind::Main).map_err(failed(&main_dir))?;
+    let incarnation = incarnation(&env, &areas, &inventory);
+    let report = OpenReport { incarnation, ..OpenReport::default() };
+    let logs = LogSpecs::new(&options, incarnation);
+    let mut opening = Opening { env, options, incarnation, logs, report, blanks: Vec::new() };
+    let spills = opening.logs_below("spill", Kind::Spill).map_err(failed(&dir))?;
+    let dead = opening.logs_below("dead", Kind::Dead).map_err(failed(&dir))?;
+    let everything = Everything { areas, inventory, spills, dead, lock, drive };
+    opening.assemble(specs, everything).map_err(failed(&dir))
+}
+
+fn check_sinks(specs: &[SinkSpec]) -> Result<(), OpenError> {
+    if specs.len() > SINKS_MAX {
+        return Err(OpenError::TooManySinks(specs.len()));
+    }
+    for (n, spec) in specs.iter().enumerate() {
+        if spec.id.is_empty() || spec.id.len() > COMPONENT_ID_BYTES_MAX {
+            return Err(OpenError::SinkId(spec.id.clone()));
+        }
+        if specs.iter().take(n).any(|other| other.id == spec.id) {
+            return Err(OpenError::DuplicateSink(spec.id.clone()));
+        }
+    }
+    Ok(())
+}
+
+// The cursor file says which journal this is, unless all segments disagree.
+fn incarnation(env: &Env, areas: &Areas, inventory: &Inventory) -> u64 {
+    let backed = |incarnation: &u64| {
+        let mut headers = inventory.readable.iter().map(|(_, header)| header.incarnation);
+        inventory.readable.is_empty() || headers.any(|one| one == *incarnation)
+    };
+    let said = areas.incarnation.filter(backed);
+    said.or_else(|| inventory.incarnation()).unwrap_or_else(|| env.random.next_u64())
+}
+
+impl Opening {
+    // The logs in the directories below `kind_dir`, one per component id.
+    fn logs_below(&mut self, kind_dir: &str, kind: Kind) -> io::Result<Vec<Found>> {
+        let below = self.options.dir.join(kind_dir);
+        let mut found = Vec::new();
+        for name in self.env.disk.list(&below)? {
+            let Some(id) = name.to_str().and_then(unescape) else { continue };
+            let dir = below.join(&name);
+            let inventory = take_inventory(&self.env, &dir, kind)?;
+            let next_id = inventory.next_id;
+            let segments = self.load(inventory, std::slice::from_ref(&id))?;
+            found.push(Found { id, segments, next_id });
+        }
+        Ok(found)
+    }
+
+    fn load(&mut self, mut inventory: Inventory, ids: &[String]) -> io::Result<Vec<Segment>> {
+        inventory.keep_only(self.incarnation);
+        let recovered = load(&self.env, inventory.readable, ids)?;
+        self.report.parked.extend(inventory.parked);
+        self.report.parked.extend(recovered.parked);
+        self.report.corrupt_blocks += recovered.corrupt_blocks;
+        self.report.torn_tails.extend(recovered.torn);
+        self.report.lost.extend(recovered.lost);
+        self.blanks.extend(inventory.blank);
+        Ok(recovered.segments)
+    }
+
+    fn assemble(mut self, specs: &[SinkSpec], found: Everything) -> io::Result<Opened> {
+        let Everything { areas, inventory, spills, dead, lock, drive } = found;
+        let ids = place::all_ids(specs, &inventory, &spills);
+        let next_id = inventory.next_id;
+        let torn_before = self.report.torn_tails.len();
+        let unreadable = !inventory.parked.is_empty();
+        let segments = self.load(inventory, &ids)?;
+        let torn = unreadable || self.report.torn_tails.len() > torn_before;
+        let end = segments.last().map(|segment| segment.end);
+        let next = place::next_number(&areas, end, torn);
+        let main = Arc::new(Catalog::new(segments));
+        let sinks = place::sinks(specs, &ids, &spills);
+        let placed = place::cursors(&sinks, &areas, &main, next);
+        self.report.cursors_lost = placed.lost;
+        let wanted = place::wanted_areas(&sinks, &placed.lanes, &dead, &areas, next);
+        let (env, incarnation) = (self.env.clone(), self.incarnation);
+        let path = self.options.dir.join("cursors");
+        let mut file = CursorFile::open(env.clone(), path, incarnation, areas, wanted);
+        let dead: Vec<DeadWriter> =
+            dead.into_iter().map(|found| self.logs.dead_writer(&env, found, &mut file)).collect();
+        let areas = sinks.iter().map(|sink| file.area(&sink.spec.id)).collect();
+        self.report.finish(&main, &sinks, next);
+        self.env.counters.torn(self.report.torn_tails.len() as u64);
+        self.env.counters.corrupt(self.report.corrupt_blocks);
+        let core = Arc::new(Core {
+            incarnation,
+            cache: Mutex::new(Cache::new(self.options.cache_bytes, next)),
+            sinks,
+            cursors: Mutex::new(Cursors { lanes: placed.lanes, file, areas }),
+            tail: watch::Sender::new(next),
+            chores: Arc::default(),
+            dead: Mutex::new(dead.iter().map(|dead| Arc::clone(&dead.shared)).collect()),
+            parked_files: self.report.parked.len(),
+            closed: AtomicBool::new(false),
+            read_inline: drive == Drive::Stepped,
+            main: Arc::clone(&main),
+            options: self.options,
+            env: env.clone(),
+        });
+        let spillers = spillers(&core, &self.logs, &spills);
+        let log = Log::new(env, self.logs.main(specs, core.sinks.len()), main, next_id, end);
+        let requests: Arc<Mailbox<_>> = Arc::default();
+        let writer = Writer::new(Arc::clone(&core), log, Arc::clone(&requests), next);
+        let janitor = Janitor {
+            core: Arc::clone(&core),
+            spillers,
+            dead,
+            logs: self.logs,
+            blanks: self.blanks,
+            cursors_synced_at: std::time::Duration::ZERO,
+            _lock: lock,
+        };
+        Ok(Opened { core, writer, janitor, requests, report: self.report })
+    }
+}
+
+fn spillers(core: &Arc<Core>, logs: &LogSpecs, found: &[Found]) -> Vec<Spiller> {
+    let sinks = core.sinks.iter().enumerate();
+    let spillers = sinks.map(|(number, sink)| {
+        let found = found.iter().find(|found| found.id == sink.spec.id);
+        let next_id = found.map_or(1, |found| found.next_id);
+        let spec = logs.spill(&sink.spec.id, number, core.sinks.len());
+        let end = sink.spill.end();
+        let log = Log::new(core.env.clone(), spec, Arc::clone(&sink.spill), next_id, end);
+        Spiller::new(number, log)
+    });
+    spillers.collect()
+}

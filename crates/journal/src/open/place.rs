@@ -1,0 +1,129 @@
+//! Where every sink stands at open, from what segments and cursor file say.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Found;
+use crate::catalog::{Catalog, Segment};
+use crate::core::Sink;
+use crate::cursor::{Areas, Cursor, Saved, SavedArea};
+use crate::entry::Lane;
+use crate::format::NUMBERS_SKIPPED;
+use crate::logs::dead_area_id;
+use crate::options::SinkSpec;
+use crate::recover::Inventory;
+
+/// The cursors of all sinks.
+pub(super) struct Placed {
+    pub lanes: Vec<[Cursor; 2]>,
+    /// Sinks whose cursor was lost.
+    pub lost: Vec<String>,
+}
+
+/// The ids of all sinks: configured ones, then those that only the disk knows.
+pub(super) fn all_ids(
+    specs: &[SinkSpec],
+    inventory: &Inventory,
+    spills: &[Found],
+) -> Vec<String> {
+    let mut ids: Vec<String> = specs.iter().map(|spec| spec.id.clone()).collect();
+    let named = inventory.readable.iter().flat_map(|(_, header)| &header.components);
+    let spilled = spills.iter().map(|found| &found.id);
+    for id in named.map(|(_, id)| id).chain(spilled) {
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    }
+    ids
+}
+
+/// The number of the next record: above all that was ever given, as far as anything says so.
+pub(super) fn next_number(areas: &Areas, end: Option<u64>, torn: bool) -> u64 {
+    let found = end.unwrap_or_default() + if torn { NUMBERS_SKIPPED } else { 0 };
+    let said = areas.all().filter(|saved| !saved.id.starts_with("dead/")).flat_map(|saved| {
+        saved.lanes.iter().map(|lane| lane.low).chain([saved.floor])
+    });
+    said.fold(found, u64::max)
+}
+
+/// All sinks, with their spill logs.
+pub(super) fn sinks(specs: &[SinkSpec], ids: &[String], spills: &[Found]) -> Vec<Sink> {
+    let sinks = ids.iter().enumerate().map(|(number, id)| {
+        let spec = specs.get(number).cloned().unwrap_or_else(|| SinkSpec::new(id.as_str()));
+        let found = spills.iter().find(|found| found.id == *id);
+        let mut segments = found.map(|found| found.segments.clone()).unwrap_or_default();
+        for segment in &mut segments {
+            let bit = segment.header.bit_of(id);
+            segment.bits = (0..ids.len()).map(|other| bit.filter(|_| other == number)).collect();
+        }
+        Sink::new(spec, number >= specs.len(), Arc::new(Catalog::new(segments)))
+    });
+    sinks.collect()
+}
+
+/// Places the cursors and counts what is behind them.
+pub(super) fn cursors(sinks: &[Sink], areas: &Areas, main: &Catalog, next: u64) -> Placed {
+    let mut placed = Placed { lanes: Vec::new(), lost: Vec::new() };
+    for (number, sink) in sinks.iter().enumerate() {
+        let concerns = |segment: &&Segment| {
+            Lane::ALL.iter().any(|lane| segment.tally(number, *lane).records > 0)
+        };
+        let oldest = |catalog: &Catalog| {
+            catalog.with(|mut all| all.find(concerns).map(|segment| segment.header.first))
+        };
+        let saved = areas.get(&sink.spec.id).map(|saved| saved.lanes.clone());
+        let lanes = saved.unwrap_or_else(|| {
+            // Unknown to the cursor file: new, or its slots are unreadable and it has entries.
+            let found = [oldest(&sink.spill), oldest(main)].into_iter().flatten().min();
+            if found.is_some() {
+                placed.lost.push(sink.spec.id.clone());
+            }
+            let low = found.unwrap_or(next);
+            [0, 1].map(|_| Saved { low, settled: Vec::new() })
+        });
+        for (lane, saved) in Lane::ALL.into_iter().zip(&lanes) {
+            count(sink, number, lane, saved, main);
+        }
+        placed.lanes.push(lanes.each_ref().map(Cursor::restore));
+    }
+    placed
+}
+
+// The backlog by the tallies of segments; of the one that the cursor is in, a share.
+fn count(sink: &Sink, number: usize, lane: Lane, saved: &Saved, main: &Catalog) {
+    let spilled_to = sink.spilled_to();
+    let add = |segment: &Segment, from: u64| {
+        let tally = segment.tally(number, lane);
+        let numbers = segment.header.first..segment.end;
+        let behind = segment.end.saturating_sub(from.max(numbers.start));
+        let share = |count: u64| scaled(count, behind, &numbers);
+        sink.backlog.add(share(tally.records), share(tally.bytes));
+    };
+    sink.spill.with(|segments| segments.for_each(|segment| add(segment, saved.low)));
+    main.with(|segments| segments.for_each(|segment| add(segment, saved.low.max(spilled_to))));
+}
+
+fn scaled(count: u64, part: u64, whole: &Range<u64>) -> u64 {
+    let whole = u128::from(whole.end - whole.start).max(1);
+    u64::try_from(u128::from(count) * u128::from(part) / whole).unwrap_or(u64::MAX)
+}
+
+/// The areas that the cursor file must have.
+pub(super) fn wanted_areas(
+    sinks: &[Sink],
+    lanes: &[[Cursor; 2]],
+    dead: &[Found],
+    areas: &Areas,
+    next: u64,
+) -> Vec<SavedArea> {
+    let of_sinks = sinks.iter().zip(lanes).map(|(sink, lanes)| SavedArea {
+        id: sink.spec.id.clone(),
+        floor: next,
+        lanes: lanes.each_ref().map(Cursor::save),
+    });
+    let of_dead = dead.iter().map(|found| {
+        let id = dead_area_id(&found.id);
+        areas.get(&id).cloned().unwrap_or(SavedArea { id, ..SavedArea::default() })
+    });
+    of_sinks.chain(of_dead).collect()
+}

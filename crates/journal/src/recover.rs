@@ -1,0 +1,273 @@
+//! What a directory of segments holds: read at open, changed by nobody before that.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::block;
+use crate::catalog::{Segment, Stage};
+use crate::disk::{DiskFile, OpenMode, is_damage, read_full};
+use crate::format::{
+    DATA_START, FOOTER_BYTES_MAX, Footer, HeaderError, Kind, PAGE_BYTES, SEGMENT_HEADER_BYTES_MAX,
+    SegmentHeader, TRAILER_BYTES, trailer_body_len,
+};
+use crate::log::{Env, segment_name};
+use crate::report::{Lost, Parked, TornTail};
+use crate::scan::{Found, Scanner, used_len};
+use crate::summary::Summary;
+
+/// The files of a directory that look like segments.
+#[derive(Default)]
+pub(crate) struct Inventory {
+    pub readable: Vec<(PathBuf, SegmentHeader)>,
+    pub parked: Vec<Parked>,
+    /// Files that a crash left before anything was synced to them.
+    pub blank: Vec<PathBuf>,
+    /// Higher than the id in any file name.
+    pub next_id: u64,
+}
+
+/// A log as found.
+#[derive(Default)]
+pub(crate) struct Recovered {
+    pub segments: Vec<Segment>,
+    pub torn: Vec<TornTail>,
+    pub lost: Vec<Lost>,
+    pub parked: Vec<Parked>,
+    pub corrupt_blocks: u64,
+}
+
+/// Lists a directory and reads the headers of its segments.
+pub(crate) fn take_inventory(env: &Env, dir: &Path, kind: Kind) -> io::Result<Inventory> {
+    let mut inventory = Inventory { next_id: 1, ..Inventory::default() };
+    let mut names = env.disk.list(dir)?;
+    names.sort();
+    for name in names {
+        let path = dir.join(&name);
+        let Some(id) = id_in(&name) else {
+            inventory.park(path, "its name is not that of a segment");
+            continue;
+        };
+        inventory.next_id = inventory.next_id.max(id.saturating_add(1));
+        match patiently(|| read_header(env, &path)) {
+            Ok(Ok(header)) if header.id != id => {
+                inventory.park(path, &format!("it is a copy of segment {:016x}", header.id));
+            }
+            Ok(Ok(header)) if header.kind != kind => {
+                inventory.park(path, "it belongs to a log of another kind");
+            }
+            Ok(Ok(header)) => inventory.readable.push((path, header)),
+            Ok(Err(HeaderError::Magic)) if is_blank(env, &path) => inventory.blank.push(path),
+            Ok(Err(error)) => inventory.park(path, &error.to_string()),
+            Err(error) if is_damage(&error) => inventory.park(path, &error.to_string()),
+            // Out of handles or permissions: to go on would be to pass over good records.
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(inventory)
+}
+
+impl Inventory {
+    fn park(&mut self, path: PathBuf, reason: &str) {
+        tracing::warn!(path = %path.display(), reason, "segment parked");
+        self.parked.push(Parked { path, reason: reason.into() });
+    }
+
+    /// The incarnation of most segments.
+    pub(crate) fn incarnation(&self) -> Option<u64> {
+        let of = |header: &SegmentHeader| header.incarnation;
+        let all = self.readable.iter().map(|(_, header)| of(header));
+        let count = |one: u64| self.readable.iter().filter(|(_, h)| of(h) == one).count();
+        all.max_by_key(|one| count(*one))
+    }
+
+    /// Parks the segments of other journals.
+    pub(crate) fn keep_only(&mut self, incarnation: u64) {
+        let (own, foreign): (Vec<_>, Vec<_>) = std::mem::take(&mut self.readable)
+            .into_iter()
+            .partition(|(_, header)| header.incarnation == incarnation);
+        self.readable = own;
+        for (path, header) in foreign {
+            self.park(path, &format!("it belongs to journal {:016x}", header.incarnation));
+        }
+    }
+}
+
+fn id_in(name: &Path) -> Option<u64> {
+    let digits = name.to_str()?.strip_suffix(".segment")?;
+    let id = u64::from_str_radix(digits, 16).ok()?;
+    (segment_name(id) == name.to_str()?).then_some(id)
+}
+
+fn read_header(env: &Env, path: &Path) -> io::Result<Result<SegmentHeader, HeaderError>> {
+    let file = env.disk.open(path, OpenMode::Read)?;
+    let mut bytes = vec![0; SEGMENT_HEADER_BYTES_MAX];
+    let mut verdict = Err(HeaderError::Magic);
+    for copy in [0, SEGMENT_HEADER_BYTES_MAX as u64] {
+        let count = read_full(&*file, copy, &mut bytes)?;
+        match SegmentHeader::decode(bytes.get(..count).unwrap_or_default()) {
+            Ok(header) => return Ok(Ok(header)),
+            // Of two reasons the more telling one.
+            Err(HeaderError::Magic) => {}
+            Err(error) => verdict = Err(error),
+        }
+    }
+    Ok(verdict)
+}
+
+// A header is synced with the first group, before anything is acknowledged: a file of zeros never
+// held anything.
+fn is_blank(env: &Env, path: &Path) -> bool {
+    let Ok(file) = env.disk.open(path, OpenMode::Read) else { return false };
+    let mut bytes = vec![0; usize::try_from(PAGE_BYTES).unwrap_or_default()];
+    for offset in (0..).step_by(bytes.len()) {
+        match read_full(&*file, offset, &mut bytes) {
+            Ok(0) => return true,
+            Ok(count) if used_len(bytes.get(..count).unwrap_or_default()) == 0 => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Runs `act` again when the drive fails: what it cannot read twice it cannot read.
+fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    act().or_else(|error| if is_damage(&error) { act() } else { Err(error) })
+}
+
+/// Loads the segments of an inventory: sealed ones by their footers, others by a scan.
+pub(crate) fn load(
+    env: &Env,
+    readable: Vec<(PathBuf, SegmentHeader)>,
+    sinks: &[String],
+) -> io::Result<Recovered> {
+    let mut readable = readable;
+    readable.sort_by_key(|(_, header)| header.id);
+    let mut recovered = Recovered::default();
+    // What a segment holds from the first number of the next one on is void.
+    let mut bounds: Vec<u64> = readable.iter().skip(1).map(|(_, header)| header.first).collect();
+    bounds.push(u64::MAX);
+    let mut end = None;
+    for ((path, header), bound) in readable.into_iter().zip(bounds) {
+        if let Some(end) = end.filter(|end| *end < header.previous_end) {
+            recovered.lost.push(Lost { records: end..header.previous_end });
+        }
+        match patiently(|| load_segment(env, &path, &header, bound)) {
+            Ok((mut segment, torn)) => {
+                end = Some(segment.end);
+                recovered.torn.extend(torn);
+                recovered.corrupt_blocks += segment.damage.len() as u64;
+                segment.bits = sinks.iter().map(|id| segment.header.bit_of(id)).collect();
+                recovered.segments.push(segment);
+            }
+            Err(error) if !is_damage(&error) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "segment parked");
+                recovered.parked.push(Parked { path, reason: error.to_string() });
+            }
+        }
+    }
+    Ok(recovered)
+}
+
+fn load_segment(
+    env: &Env,
+    path: &Path,
+    header: &SegmentHeader,
+    bound: u64,
+) -> io::Result<(Segment, Option<TornTail>)> {
+    let file = env.disk.open(path, OpenMode::Read)?;
+    let file_bytes = file.len()?;
+    let mut segment = Segment {
+        id: header.id,
+        path: path.into(),
+        stage: Stage::Sealed,
+        limit: DATA_START,
+        nonzero_end: 0,
+        end: header.first,
+        file_bytes,
+        last_unix_nanos: header.created_unix_nanos,
+        summary: Summary::default(),
+        damaged: 0,
+        damage: Vec::new(),
+        bits: Vec::new(),
+        header: Arc::new(header.clone()),
+    };
+    if let Some(footer) = read_footer(&*file, file_bytes, segment.header.seed()) {
+        segment.limit = footer.data_end;
+        segment.end = footer.end.min(bound).max(segment.header.first);
+        segment.last_unix_nanos = footer.last_unix_nanos;
+        segment.summary = footer.summary;
+        segment.damaged = footer.damaged;
+        return Ok((segment, None));
+    }
+    let torn = scan(file, &mut segment, bound);
+    // What is served must be on the disk: the sync that the last process did not get to.
+    let synced = env.disk.open(path, OpenMode::Write).and_then(|file| file.fdatasync());
+    segment.stage = match synced {
+        Ok(()) => Stage::Retired,
+        Err(error) => {
+            tracing::warn!(%error, segment = segment.id, "recovered segment not synced");
+            Stage::Poisoned
+        }
+    };
+    Ok((segment, torn))
+}
+
+fn read_footer(file: &dyn DiskFile, len: u64, seed: u32) -> Option<Footer> {
+    let wanted = len.min((FOOTER_BYTES_MAX + TRAILER_BYTES) as u64);
+    let mut bytes = vec![0; usize::try_from(wanted).ok()?];
+    let count = read_full(file, len - wanted, &mut bytes).ok()?;
+    let (rest, trailer) = bytes.get(..count)?.split_at_checked(count.checked_sub(TRAILER_BYTES)?)?;
+    let body = rest.get(rest.len().checked_sub(trailer_body_len(trailer)?)?..)?;
+    Footer::decode(body, trailer, seed).filter(|footer| footer.data_end <= len)
+}
+
+fn scan(file: Arc<dyn DiskFile>, segment: &mut Segment, bound: u64) -> Option<TornTail> {
+    let seed = segment.header.seed();
+    let mut scanner = Scanner::new(file, seed, DATA_START, segment.file_bytes);
+    // Blocks that could not be read since the last that could: damage if another follows.
+    let mut suspect = Vec::new();
+    loop {
+        let next = match patiently(|| scanner.look()) {
+            Ok(Found::Block(header)) if header.first >= bound => break,
+            Ok(Found::Block(header)) => {
+                let intact = header.first >= segment.end
+                    && accept(&scanner, &header, segment);
+                if intact {
+                    segment.damage.append(&mut suspect);
+                } else {
+                    suspect.push(scanner.offset);
+                    scanner.nonzero_end =
+                        scanner.nonzero_end.max(header.data_end(scanner.offset));
+                }
+                scanner.pass(&header);
+                continue;
+            }
+            Ok(Found::Damage { next }) => Some(next),
+            Ok(Found::End) => None,
+            Err(_) => scanner.search_past(),
+        };
+        let Some(next) = next else { break };
+        suspect.push(scanner.offset);
+        scanner.offset = next;
+    }
+    segment.damaged = u32::try_from(segment.damage.len()).unwrap_or(u32::MAX);
+    segment.nonzero_end = scanner.nonzero_end;
+    let bytes = segment.nonzero_end.saturating_sub(segment.limit);
+    (bytes > 0).then_some(TornTail { segment: segment.id, bytes })
+}
+
+// Counts a block in, if its payload is what was written.
+fn accept(scanner: &Scanner, header: &crate::format::BlockHeader, segment: &mut Segment) -> bool {
+    let read = patiently(|| scanner.read(header));
+    let parts = read.ok().and_then(|stored| block::parts(header, stored));
+    let Some(parts) = parts else { return false };
+    for part in &parts {
+        segment.summary.add(part);
+    }
+    segment.limit = header.data_end(scanner.offset);
+    segment.end = header.end;
+    segment.last_unix_nanos = segment.last_unix_nanos.max(header.appended_unix_nanos);
+    true
+}

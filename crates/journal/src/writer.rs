@@ -1,0 +1,202 @@
+//! The one writer: what waits becomes a group, the group becomes durable, then all of it is
+//! acknowledged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::block::{Block, Builder};
+use crate::core::Core;
+use crate::entry::{Append, Entry};
+use crate::error::{AppendError, FullOf};
+use crate::format::{GROUP_ALIGNMENT, LARGE_BYTES_MIN};
+use crate::log::{CommitError, Log};
+use crate::mailbox::Mailbox;
+use crate::options::Compression;
+use crate::stats;
+
+/// When to try again after a refusal for lack of space.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Where the entries of an append are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The number of the first record; the others follow without a gap.
+    pub first: u64,
+}
+
+/// An append on its way to the writer.
+pub(crate) struct Request {
+    pub appends: Vec<Ready>,
+    pub done: oneshot::Sender<Result<Appended, AppendError>>,
+    pub _room: OwnedSemaphorePermit,
+}
+
+/// An entry with the block that its task has built, if it is large.
+pub(crate) struct Ready {
+    pub append: Append,
+    pub block: Option<Block>,
+}
+
+/// The writing side of the main log.
+pub(crate) struct Writer {
+    core: Arc<Core>,
+    log: Log,
+    requests: Arc<Mailbox<Request>>,
+    /// The number of the next record.
+    next: u64,
+}
+
+impl Ready {
+    pub(crate) fn new(append: Append, compression: Compression) -> Self {
+        let large = append.payload.len() >= LARGE_BYTES_MIN;
+        let block = large.then(|| Block::large(&append, compression));
+        Self { append, block }
+    }
+
+    // What the entry takes on disk at most.
+    fn bytes(&self) -> u64 {
+        let raw = self.append.payload.len() + self.append.meta.len();
+        self.block.as_ref().map_or(raw as u64, Block::stored_bytes)
+    }
+}
+
+impl Request {
+    /// Bytes that make a group larger.
+    pub(crate) fn weight(&self) -> usize {
+        let bytes = |ready: &Ready| ready.append.payload.len() + ready.append.meta.len();
+        self.appends.iter().map(bytes).sum()
+    }
+
+    fn refuse(self, error: AppendError) {
+        // Whoever asked may have gone away.
+        drop(self.done.send(Err(error)));
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        log: Log,
+        requests: Arc<Mailbox<Request>>,
+        next: u64,
+    ) -> Self {
+        Self { core, log, requests, next }
+    }
+
+    /// Writes groups until the mailbox is closed and empty.
+    pub(crate) fn run(&mut self) {
+        while self.requests.wait(None) {
+            self.step();
+        }
+        self.finish();
+    }
+
+    /// Writes what waits as one group; says whether anything did.
+    pub(crate) fn step(&mut self) -> bool {
+        let requests = self.requests.take(self.core.options.group_bytes, Request::weight);
+        let any = !requests.is_empty();
+        if any {
+            self.write(requests);
+        }
+        any
+    }
+
+    /// Closes the segment being written.
+    pub(crate) fn finish(&mut self) {
+        self.log.retire();
+    }
+
+    fn write(&mut self, requests: Vec<Request>) {
+        let mut room = self.core.options.budget_bytes.saturating_sub(self.core.disk_bytes());
+        let mut builder = Builder::new(self.core.options.compression);
+        let (mut accepted, mut entries) = (Vec::new(), Vec::new());
+        let mut next = self.next;
+        let now = self.core.env.clock.unix_nanos();
+        for mut request in requests {
+            let bytes = request.appends.iter().map(Ready::bytes).sum::<u64>() + GROUP_ALIGNMENT;
+            let numbered = number(&mut request, next, now);
+            if let Some(of) = self.full(&numbered, bytes, room) {
+                self.core.env.counters.refused();
+                // What is settled may not be deleted yet.
+                self.core.chores.wake();
+                request.refuse(AppendError::Full { of, retry_after: RETRY_AFTER });
+                continue;
+            }
+            room -= bytes;
+            accepted.push((request.done, next, request._room));
+            for (entry, ready) in numbered.iter().zip(request.appends) {
+                builder.push(entry, ready.block);
+                next = entry.end();
+            }
+            entries.extend(numbered);
+        }
+        let result = self.commit(builder.finish(), entries, next);
+        for (done, first, room) in accepted {
+            drop(room);
+            drop(done.send(result.clone().map(|()| Appended { first })));
+        }
+    }
+
+    fn full(&self, entries: &[Entry], bytes: u64, room: u64) -> Option<FullOf> {
+        if bytes > room {
+            return Some(FullOf::Budget);
+        }
+        self.core.blocked_sink(entries).map(|sink| FullOf::Sink(sink.spec.id.clone()))
+    }
+
+    fn commit(
+        &mut self,
+        blocks: Vec<Block>,
+        entries: Vec<Entry>,
+        next: u64,
+    ) -> Result<(), AppendError> {
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        self.log.commit(&blocks).map_err(|error| match error {
+            CommitError::Full(error) => {
+                tracing::warn!(%error, "no space to append");
+                self.core.chores.wake();
+                AppendError::Full { of: FullOf::Disk, retry_after: RETRY_AFTER }
+            }
+            CommitError::Io(error) => AppendError::Io(Arc::new(error)),
+        })?;
+        self.core.env.counters.appended(stats::Appended {
+            entries: entries.len() as u64,
+            records: next - self.next,
+            bytes_raw: entries.iter().map(Entry::bytes).sum(),
+            bytes_stored: blocks.iter().map(Block::stored_bytes).sum(),
+        });
+        self.next = next;
+        self.core.publish(entries, blocks.into_iter().flat_map(|block| block.parts));
+        Ok(())
+    }
+}
+
+// Also after a panic: nobody may wait for a writer that is gone.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.requests.close();
+        drop(self.requests.take(usize::MAX, |_| 0));
+    }
+}
+
+fn number(request: &mut Request, first: u64, now: u64) -> Vec<Entry> {
+    let mut next = first;
+    let entries = request.appends.iter().map(|Ready { append, .. }| {
+        let sequence = next;
+        next += u64::from(append.items);
+        Entry {
+            sequence,
+            items: append.items,
+            routes: append.routes,
+            lane: append.lane,
+            meta: append.meta.clone(),
+            payload: append.payload.clone(),
+            appended_unix_nanos: now,
+        }
+    });
+    entries.collect()
+}

@@ -1,0 +1,259 @@
+//! Whatever call fails and whenever the power goes: what was acknowledged is served, intact.
+
+use std::path::PathBuf;
+
+use bessemer_journal::disk::mem::{Call, Fault, Rule};
+use bessemer_journal::{AppendError, FullOf, Lane, MemDisk};
+use bessemer_runtime::SystemRandom;
+
+use crate::harness::{A, Again, B, Live, Oracle, World, entry};
+
+fn small_world(seed: u64) -> World {
+    let mut world = World::new(seed);
+    world.options.segment_bytes = 256 << 10;
+    world
+}
+
+/// Appends, reads, settles, maintains and reopens; tolerates whatever fails.
+fn work(world: &World, oracle: &mut Oracle) {
+    let mut number = 0;
+    for life in 0..2 {
+        let Ok((mut live, _)) = world.try_open() else { continue };
+        for round in 0..5_u64 {
+            append(&mut live, oracle, &mut number, round);
+            if round % 2 == 1 {
+                settle_some(&live, oracle);
+                world.clock.advance(std::time::Duration::from_millis(700));
+                live.engine.maintain();
+            }
+        }
+        if life == 0 {
+            live.finish();
+        }
+    }
+}
+
+fn append(live: &mut Live, oracle: &mut Oracle, number: &mut u64, round: u64) {
+    let sizes: &[usize] = if round % 2 == 0 { &[10, 700, 20_000] } else { &[200_000, 40, 70_000] };
+    let entries: Vec<_> = sizes
+        .iter()
+        .map(|len| {
+            *number += 1;
+            let lane = if number.is_multiple_of(4) { Lane::Urgent } else { Lane::Normal };
+            entry(*number, *len, &[A, B], lane)
+        })
+        .collect();
+    // Until it is answered, an append may be served and need not be.
+    oracle.doubtful.extend(entries.iter().map(|entry| entry.meta.clone()));
+    if let Ok(appended) = live.append(entries.clone()) {
+        oracle.acked(appended.first, &entries);
+    }
+}
+
+fn settle_some(live: &Live, oracle: &mut Oracle) {
+    for lane in Lane::ALL {
+        let served = live.read(A, lane);
+        let some = served.len() * 2 / 3;
+        for stored in &served[..some] {
+            live.settle(A, stored);
+            oracle.settled(A, stored);
+        }
+        for stored in live.read(B, lane) {
+            live.settle(B, &stored);
+            oracle.settled(B, &stored);
+        }
+    }
+}
+
+/// Opens what is left, checks it, and that it can be used.
+fn check(world: &World, oracle: &Oracle, again: Again) {
+    for round in 0..2 {
+        let mut live = world.open();
+        let mut oracle = oracle.clone();
+        for sink in [A, B] {
+            for lane in Lane::ALL {
+                oracle.check(sink, lane, &live.read(sink, lane), again);
+            }
+        }
+        if round == 1 {
+            let mut number = 1_000_000;
+            append(&mut live, &mut oracle, &mut number, 0);
+            oracle.check(B, Lane::Normal, &live.read(B, Lane::Normal), again);
+        }
+        live.engine.maintain();
+        drop(live);
+    }
+}
+
+fn calls_of_a_healthy_run() -> u64 {
+    let world = small_world(1);
+    let mut oracle = Oracle::default();
+    work(&world, &mut oracle);
+    check(&world.with_disk(world.disk.after_kill()), &oracle, Again::Never);
+    world.disk.calls()
+}
+
+#[test]
+fn any_single_call_may_fail_in_any_way_without_losing_what_was_acknowledged() {
+    let calls = calls_of_a_healthy_run();
+    assert!(calls > 100, "{calls}");
+    for fault in [Fault::Io, Fault::Full, Fault::Short, Fault::Interrupted] {
+        for after in 0..calls {
+            let world = small_world(after);
+            world.disk.fail(Rule { call: None, after, times: 1, fault });
+            let mut oracle = Oracle::default();
+            work(&world, &mut oracle);
+            world.disk.heal();
+            check(&world.with_disk(world.disk.after_kill()), &oracle, Again::Perhaps);
+        }
+    }
+}
+
+#[test]
+fn the_disk_may_die_at_any_call_and_come_back_after_a_kill() {
+    for after in 0..calls_of_a_healthy_run() {
+        let world = small_world(after);
+        world.disk.fail(Rule { call: None, after, times: u64::MAX, fault: Fault::Io });
+        let mut oracle = Oracle::default();
+        work(&world, &mut oracle);
+        world.disk.heal();
+        check(&world.with_disk(world.disk.after_kill()), &oracle, Again::Perhaps);
+    }
+}
+
+#[test]
+fn the_power_may_go_at_any_call_whatever_of_the_unsynced_sectors_is_kept() {
+    for after in 0..calls_of_a_healthy_run() {
+        let world = small_world(after);
+        world.disk.fail(Rule { call: None, after, times: u64::MAX, fault: Fault::Io });
+        let mut oracle = Oracle::default();
+        work(&world, &mut oracle);
+        world.disk.heal();
+        for seed in 0..4 {
+            let random = SystemRandom::seeded(after * 100 + seed);
+            let cut = world.with_disk(world.disk.after_power_cut(&random));
+            check(&cut, &oracle, Again::Perhaps);
+        }
+    }
+}
+
+#[test]
+fn the_power_may_go_again_during_recovery() {
+    let world = small_world(7);
+    let mut oracle = Oracle::default();
+    work(&world, &mut oracle);
+    let mut disk = world.disk.clone();
+    for depth in 0..12 {
+        let random = SystemRandom::seeded(depth);
+        disk = disk.after_power_cut(&random);
+        let world = world.with_disk(disk.clone());
+        disk.fail(Rule { call: None, after: depth * 5, times: u64::MAX, fault: Fault::Io });
+        if let Ok((mut live, _)) = world.try_open() {
+            live.engine.maintain();
+        }
+        disk.heal();
+    }
+    check(&world.with_disk(disk), &oracle, Again::Perhaps);
+}
+
+#[test]
+fn a_failed_sync_poisons_the_segment_and_the_group_goes_to_a_new_one() {
+    let world = small_world(1);
+    let mut live = world.open();
+    let mut oracle = Oracle::default();
+    let mut number = 0;
+    append(&mut live, &mut oracle, &mut number, 0);
+    world.disk.record();
+    world.disk.fail(Rule { call: Some(Call::Sync), after: 0, times: 1, fault: Fault::Io });
+    append(&mut live, &mut oracle, &mut number, 0);
+    append(&mut live, &mut oracle, &mut number, 0);
+    live.engine.maintain();
+    let calls = world.disk.recorded();
+    let segments = world.segments("main");
+    assert_eq!(segments.len(), 2);
+    let syncs = |path: &PathBuf| {
+        calls.iter().filter(|(call, of)| *call == Call::Sync && of == path).count()
+    };
+    assert_eq!(syncs(&segments[0]), 1, "never synced again");
+    assert_eq!(syncs(&segments[1]), 2);
+    assert_eq!(live.journal.stats().abandoned_segments, 1);
+    assert_eq!(live.read(A, Lane::Normal).len() + live.read(A, Lane::Urgent).len(), 9);
+    drop(live);
+    // What the kernel has forgotten of the poisoned segment is lost with the power.
+    for seed in 0..20 {
+        let disk = world.disk.after_power_cut(&SystemRandom::seeded(seed));
+        check(&world.with_disk(disk), &oracle, Again::Never);
+    }
+}
+
+#[test]
+fn a_disk_that_fails_twice_refuses_the_append_and_the_next_one_succeeds() {
+    let world = small_world(1);
+    let mut live = world.open();
+    let mut oracle = Oracle::default();
+    let mut number = 0;
+    append(&mut live, &mut oracle, &mut number, 0);
+    world.disk.fail(Rule { call: Some(Call::Sync), after: 0, times: 2, fault: Fault::Io });
+    let refused = entry(100, 10, &[A], Lane::Normal);
+    assert!(matches!(live.append(vec![refused]), Err(AppendError::Io(_))));
+    append(&mut live, &mut oracle, &mut number, 0);
+    oracle.check(A, Lane::Normal, &live.read(A, Lane::Normal), Again::Never);
+    drop(live);
+    check(&world.with_disk(world.disk.after_kill()), &oracle, Again::Never);
+}
+
+#[test]
+fn a_full_disk_refuses_appends_while_delivery_and_deletion_go_on_until_space_returns() {
+    let world = small_world(1);
+    world.disk.set_capacity(Some(2 << 20));
+    let mut live = world.open();
+    for round in 0..10 {
+        let mut oracle = Oracle::default();
+        let mut number = round * 1000;
+        let refused = loop {
+            let mut one = vec![entry(number, 50_000, &[A, B], Lane::Normal)];
+            number += 1;
+            match live.append(one.clone()) {
+                Ok(appended) => oracle.acked(appended.first, &one),
+                Err(error) => {
+                    oracle.doubtful.insert(one.remove(0).meta);
+                    break error;
+                }
+            }
+        };
+        let full = matches!(&refused, AppendError::Full { of: FullOf::Disk, .. });
+        assert!(full, "round {round}: {refused:?}");
+        world.disk.set_capacity(Some(0));
+        for sink in [A, B] {
+            let served = live.read(sink, Lane::Normal);
+            assert!(served.len() > 15, "round {round}: {}", served.len());
+            oracle.check(sink, Lane::Normal, &served, Again::Never);
+            served.iter().for_each(|stored| live.settle(sink, stored));
+        }
+        live.engine.maintain();
+        let left = world.segments("main");
+        assert!(left.len() <= 1, "round {round}: {left:?}");
+        world.disk.set_capacity(Some(2 << 20));
+    }
+}
+
+#[test]
+fn opening_twice_leaves_the_same_bytes() {
+    let world = small_world(3);
+    let mut oracle = Oracle::default();
+    work(&world, &mut oracle);
+    let mut disk = world.disk.after_kill();
+    let mut states = Vec::new();
+    for _ in 0..3 {
+        let world = world.with_disk(disk.clone());
+        let mut live = world.open();
+        live.engine.maintain();
+        drop(live);
+        disk = disk.after_kill();
+        let bytes = |disk: &MemDisk| -> Vec<_> {
+            world.segments("main").iter().map(|path| disk.read(path)).collect()
+        };
+        states.push(bytes(&disk));
+    }
+    assert!(states[0] == states[1] && states[1] == states[2]);
+}

@@ -1,0 +1,11 @@
+//! The journal's promises, on a disk in memory that fails as told and, where threads or the file
+//! system matter, on the real one.
+
+mod crash;
+mod damage;
+mod harness;
+mod limits;
+mod life;
+mod open;
+mod real;
+mod side;

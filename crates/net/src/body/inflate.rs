@@ -1,0 +1,294 @@
+//! The one inflater: from a whole compressed body into one buffer, in bounded steps.
+//!
+//! The caller holds the compressed bytes complete, so a decoder (up to 8 MiB of zstd window) lives
+//! only while it computes and a slow sender never pins one. A step reads at most [`INPUT_STEP`] and
+//! writes at most [`STEP`] bytes, about a millisecond, so that the caller can yield in between.
+//! Sizes that the sender claims (gzip's ISIZE, zstd's content size) choose the first allocation and
+//! nothing else. The buffer grows so that old and new together stay below the limit.
+
+use bytes::Bytes;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use zstd::stream::raw::{Decoder, InBuffer, Operation as _, OutBuffer};
+
+use super::decoders;
+use super::encoding::Encoding;
+use super::gzip;
+
+/// The most a step writes when the claimed size does not fit [`WHOLE_MAX`].
+const STEP: usize = 512 << 10;
+/// The most a step reads: bounds the time of streams that hold much and inflate to nothing.
+const INPUT_STEP: usize = 64 << 10;
+/// Up to here a claimed size is inflated in one step, straight into its final place.
+const WHOLE_MAX: usize = 1 << 20;
+/// The first allocation when the sender claims no size.
+const FIRST_MIN: usize = 16 << 10;
+/// From here on, a body four times larger than what it inflates to is an attack on our time.
+const SHRINKING_MIN: usize = 1 << 20;
+
+/// Why a body could not be inflated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InflateError {
+    /// The inflated bytes would pass the limit.
+    #[error("the body inflates to more than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The compressed bytes are not what their encoding says.
+    #[error("invalid {encoding} at byte {offset}: {problem}")]
+    Invalid {
+        /// The encoding the sender named.
+        encoding: Encoding,
+        /// Where in the compressed bytes.
+        offset: usize,
+        /// What is wrong there.
+        problem: &'static str,
+    },
+}
+
+/// Whether another step is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Call again.
+    More,
+    /// Everything is inflated and its checksums hold.
+    Done,
+}
+
+/// The state between the steps of inflating one body.
+pub(super) struct Inflater {
+    encoding: Encoding,
+    engine: Engine,
+    output: Vec<u8>,
+    /// Bytes of `output` that were inflated; the rest of its length is zeros.
+    written: usize,
+    consumed: usize,
+    limit: usize,
+    step: usize,
+    member: Member,
+}
+
+/// Where in the sequence of gzip members the inflater is; the other formats are one member.
+struct Member {
+    open: bool,
+    started_at: usize,
+    crc: Crc,
+}
+
+/// A decoder, borrowed from the thread's pool until drop.
+enum Engine {
+    Flate(Option<Decompress>),
+    Zstd(Option<Decoder<'static>>),
+}
+
+/// What one call of a decoder did.
+struct Turn {
+    read: usize,
+    wrote: usize,
+    ended: bool,
+}
+
+impl Inflater {
+    /// An inflater for `encoded`, which every step gets again.
+    pub(super) fn new(encoding: Encoding, encoded: &[u8], limit: usize) -> Result<Self, InflateError> {
+        let engine = match encoding {
+            Encoding::Gzip => Engine::Flate(Some(decoders::flate(false))),
+            Encoding::Deflate => Engine::Flate(Some(decoders::flate(true))),
+            Encoding::Zstd => Engine::Zstd(decoders::zstd()),
+            Encoding::Identity => Engine::Flate(None),
+        };
+        // A claim above the limit is most likely true: the whole limit at once saves every copy.
+        let claimed = claimed_size(encoding, encoded).map(|size| size.min(limit));
+        let guess = encoded.len().saturating_mul(8).clamp(FIRST_MIN, STEP);
+        let mut output = Vec::new();
+        output.reserve_exact(first_room(claimed.unwrap_or(guess), limit));
+        let step = claimed.filter(|size| *size <= WHOLE_MAX).map_or(STEP, |size| size.max(STEP));
+        let member = Member { open: encoding != Encoding::Gzip, started_at: 0, crc: Crc::new() };
+        Ok(Self { encoding, engine, output, written: 0, consumed: 0, limit, step, member })
+    }
+
+    /// The most bytes that the output may hold after the next step; what a budget must cover.
+    pub(super) fn output_bytes_after_step(&self) -> usize {
+        self.written.saturating_add(self.step).min(self.limit)
+    }
+
+    /// Inflates the next piece of `encoded`, the same bytes at every call.
+    pub(super) fn step(&mut self, encoded: &[u8]) -> Result<Progress, InflateError> {
+        if !self.member.open {
+            let rest = encoded.get(self.consumed..).unwrap_or_default();
+            let header = gzip::header_bytes(rest).map_err(|problem| self.invalid(problem))?;
+            self.consumed += header;
+            self.member = Member { open: true, started_at: self.written, crc: Crc::new() };
+        }
+        let turn = self.turn(encoded)?;
+        if self.consumed > SHRINKING_MIN && self.written < self.consumed / 4 {
+            return Err(self.invalid("the body is larger than what it inflates to"));
+        }
+        if turn.ended {
+            return self.end_member(encoded);
+        }
+        if turn.read == 0 && turn.wrote == 0 {
+            return Err(self.invalid("the body ends in the middle"));
+        }
+        Ok(Progress::More)
+    }
+
+    /// The inflated bytes, after [`Progress::Done`].
+    pub(super) fn finish(mut self) -> Bytes {
+        let mut output = std::mem::take(&mut self.output);
+        output.truncate(self.written);
+        if self.written < output.capacity() / 2 {
+            output.shrink_to_fit();
+        }
+        Bytes::from(output)
+    }
+
+    /// One call of the decoder into the free part of the output. When the output is full, into one
+    /// spare byte: an output of exactly the claimed size, or of the limit, is not grown for nothing.
+    fn turn(&mut self, encoded: &[u8]) -> Result<Turn, InflateError> {
+        let input_end = encoded.len().min(self.consumed.saturating_add(INPUT_STEP));
+        let input = encoded.get(self.consumed..input_end).unwrap_or_default();
+        let full = self.written == self.output.capacity() || self.written == self.limit;
+        let mut spare = [0_u8; 1];
+        let turn = if full {
+            self.engine.run(input, &mut spare)
+        } else {
+            let end = self.output.capacity().min(self.output_bytes_after_step());
+            self.output.resize(end.max(self.written), 0);
+            let free = self.output.get_mut(self.written..).unwrap_or_default();
+            self.engine.run(input, free)
+        };
+        let turn = turn.map_err(|problem| self.invalid(problem))?;
+        self.consumed += turn.read;
+        if full && turn.wrote == 1 {
+            self.push(spare)?;
+        } else {
+            self.written += turn.wrote;
+        }
+        if self.encoding == Encoding::Gzip {
+            let fresh = self.output.get(self.written - turn.wrote..self.written);
+            self.member.crc.update(fresh.unwrap_or_default());
+        }
+        Ok(turn)
+    }
+
+    /// Grows the output for the byte that did not fit.
+    fn push(&mut self, byte: [u8; 1]) -> Result<(), InflateError> {
+        if self.written == self.limit {
+            return Err(InflateError::TooLarge { limit: self.limit });
+        }
+        self.output.truncate(self.written);
+        let room = first_room(self.output.capacity().saturating_mul(2), self.limit);
+        self.output.reserve_exact(room.saturating_sub(self.output.len()));
+        self.output.extend(byte);
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Checks what follows a member; another gzip member or zstd frame may.
+    fn end_member(&mut self, encoded: &[u8]) -> Result<Progress, InflateError> {
+        if self.encoding == Encoding::Gzip {
+            let rest = encoded.get(self.consumed..).unwrap_or_default();
+            let size = self.written - self.member.started_at;
+            gzip::check_trailer(rest, self.member.crc.sum(), size)
+                .map_err(|problem| self.invalid(problem))?;
+            self.consumed += gzip::TRAILER_BYTES;
+        }
+        if self.consumed == encoded.len() {
+            return Ok(Progress::Done);
+        }
+        match (self.encoding, &mut self.engine) {
+            (Encoding::Gzip, Engine::Flate(Some(flate))) => {
+                flate.reset(false);
+                self.member.open = false;
+                Ok(Progress::More)
+            }
+            (Encoding::Zstd, _) => Ok(Progress::More),
+            _ => Err(self.invalid("bytes follow the end of the stream")),
+        }
+    }
+
+    fn invalid(&self, problem: &'static str) -> InflateError {
+        InflateError::Invalid { encoding: self.encoding, offset: self.consumed, problem }
+    }
+}
+
+impl Drop for Inflater {
+    fn drop(&mut self) {
+        match &mut self.engine {
+            Engine::Flate(flate) => decoders::keep_flate(flate.take()),
+            Engine::Zstd(zstd) => decoders::keep_zstd(zstd.take(), self.written),
+        }
+    }
+}
+
+impl Engine {
+    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Turn, &'static str> {
+        match self {
+            Self::Flate(Some(flate)) => run_flate(flate, input, output),
+            Self::Zstd(Some(zstd)) => run_zstd(zstd, input, output),
+            Self::Flate(None) | Self::Zstd(None) => Err("there is no decoder"),
+        }
+    }
+}
+
+fn run_flate(
+    flate: &mut Decompress,
+    input: &[u8],
+    output: &mut [u8],
+) -> Result<Turn, &'static str> {
+    let (read_before, wrote_before) = (flate.total_in(), flate.total_out());
+    let status = flate.decompress(input, output, FlushDecompress::None);
+    let status = status.map_err(|error| match error.needs_dictionary() {
+        Some(_) => "a preset dictionary is needed",
+        None => "the deflate stream is damaged",
+    })?;
+    let difference = |now: u64, before: u64| usize::try_from(now - before).unwrap_or_default();
+    Ok(Turn {
+        read: difference(flate.total_in(), read_before),
+        wrote: difference(flate.total_out(), wrote_before),
+        ended: status == Status::StreamEnd,
+    })
+}
+
+fn run_zstd(
+    zstd: &mut Decoder<'static>,
+    input: &[u8],
+    output: &mut [u8],
+) -> Result<Turn, &'static str> {
+    let mut from = InBuffer::around(input);
+    let mut to = OutBuffer::around(output);
+    let hint = zstd.run(&mut from, &mut to).map_err(|error| {
+        // The library tells its errors apart by text only.
+        if error.to_string().contains("too much memory") {
+            "the zstd window is larger than 8 MiB"
+        } else {
+            "the zstd frame is damaged"
+        }
+    })?;
+    Ok(Turn { read: from.pos(), wrote: to.pos(), ended: hint == 0 })
+}
+
+/// Room for `wanted` bytes, or for the limit when growing once more would hold more than the limit
+/// in old and new together; pages that are never written cost nothing.
+fn first_room(wanted: usize, limit: usize) -> usize {
+    if wanted.saturating_mul(2) > limit { limit } else { wanted }
+}
+
+/// The size that the sender says the body inflates to, when it is possible at all.
+fn claimed_size(encoding: Encoding, encoded: &[u8]) -> Option<usize> {
+    const DEFLATE_RATIO_MAX: usize = 1032;
+    const ZSTD_RATIO_MAX: usize = 128 << 10;
+    let (claimed, ratio) = match encoding {
+        Encoding::Gzip => (gzip::claimed_size(encoded)?, DEFLATE_RATIO_MAX),
+        Encoding::Zstd => {
+            let claimed = zstd::zstd_safe::get_frame_content_size(encoded).ok()??;
+            (usize::try_from(claimed).ok()?, ZSTD_RATIO_MAX)
+        }
+        Encoding::Deflate | Encoding::Identity => return None,
+    };
+    (claimed > 0 && claimed / ratio <= encoded.len()).then_some(claimed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! What a component says of itself, and what building it yields. Each component crate has a
+//! constant table of rows; `bessemer` joins them into [`Catalogs`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bessemer_config::catalog::RowInfo;
+pub use bessemer_config::catalog::{Role, Stability};
+use bessemer_config::{Diagnostic, Settings};
+use bessemer_record::{Limits, Signal, TailsBuilder};
+use bessemer_runtime::{Budget, Clock, Random};
+use parking_lot::Mutex;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::assembly::Assembly;
+use crate::exporter::Exporter;
+use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::outlet::Ack;
+use crate::receiver::Receiver;
+use crate::services::Services;
+use crate::state::State;
+use crate::step::{Route, Step};
+
+/// One component in a catalogue.
+#[derive(Debug)]
+pub struct Row {
+    /// Full name as in Alloy syntax: `otelcol.receiver.otlp`.
+    pub name: &'static str,
+    /// Other names that mean the same.
+    pub aliases: &'static [&'static str],
+    /// Its part in the graph.
+    pub role: Role,
+    /// Signals it handles.
+    pub signals: &'static [Signal],
+    /// How settled it is.
+    pub stability: Stability,
+    /// One sentence for lists and the reference.
+    pub summary: &'static str,
+    /// A complete block that loads, with the label `"example"`.
+    pub example: &'static str,
+    /// Endpoints it listens on unless told otherwise.
+    pub ports: &'static [&'static str],
+    /// Its settings.
+    pub schema: fn() -> Schema,
+    /// Makes it from settings; touches neither disk nor network.
+    pub build: Build,
+}
+
+/// Makes a component.
+pub type Build = fn(&Settings, &Context) -> Result<Built, BuildError>;
+
+/// All three signals, in the order of every table.
+pub const ALL_SIGNALS: &[Signal] = &[Signal::Logs, Signal::Metrics, Signal::Traces];
+
+/// What a component may use.
+#[derive(Clone)]
+pub struct Context {
+    /// Id in the graph: `otelcol.receiver.otlp.in`.
+    pub id: String,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// What components publish for each other.
+    pub services: Arc<Services>,
+    /// Small durable state.
+    pub state: Arc<dyn State>,
+    /// The data directory.
+    pub storage: PathBuf,
+    /// Bytes of request bodies in memory over all receivers.
+    pub bodies: Budget,
+    /// Limits of records.
+    pub limits: Limits,
+    /// Where steps register attribute sets that they append to records.
+    pub tails: Arc<Mutex<TailsBuilder>>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Context").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A component that was built.
+pub enum Built {
+    /// A receiver, what its acknowledgement means, and the endpoints it will listen on.
+    Receiver {
+        /// The receiver.
+        receiver: Box<dyn Receiver>,
+        /// What its acknowledgement means.
+        ack: Ack,
+        /// How long a client waits for `ack = "delivered"`.
+        ack_timeout: Duration,
+        /// Endpoints, to find two receivers on one.
+        listens: Vec<String>,
+    },
+    /// A step of the fused program.
+    Step(Arc<dyn Step>),
+    /// A router.
+    Route(Arc<dyn Route>),
+    /// Admission.
+    Gate(Arc<dyn Gate>),
+    /// How exporters behind it assemble deliveries, and what it admits.
+    Assembly(Assembly, Option<Arc<dyn Gate>>),
+    /// A destination and whether it is `ordered`.
+    Exporter {
+        /// The exporter.
+        exporter: Arc<dyn Exporter>,
+        /// How its queue behaves.
+        queue: QueueSettings,
+    },
+    /// A named set of inputs.
+    Pipeline,
+}
+
+impl std::fmt::Debug for Built {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Receiver { .. } => "Receiver",
+            Self::Step(_) => "Step",
+            Self::Route(_) => "Route",
+            Self::Gate(_) => "Gate",
+            Self::Assembly(..) => "Assembly",
+            Self::Exporter { .. } => "Exporter",
+            Self::Pipeline => "Pipeline",
+        })
+    }
+}
+
+/// The queue of a destination; the same block in every exporter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueSettings {
+    /// Bytes of the journal that this destination's backlog may hold; unset for no limit of its
+    /// own beside the journal's.
+    pub budget: Option<bessemer_runtime::ByteSize>,
+    /// What happens when the budget is full: `block` refuses new data at the receivers,
+    /// `dead_letter` moves the oldest records of this destination to its dead-letter log.
+    pub on_full: OnFull,
+    /// Deliver strictly in order, one delivery at a time.
+    pub ordered: bool,
+}
+
+/// What a full destination budget does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFull {
+    /// Receivers answer 429 until there is room.
+    #[default]
+    Block,
+    /// The oldest records are dead-lettered.
+    DeadLetter,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self { budget: None, on_full: OnFull::Block, ordered: false }
+    }
+}
+
+/// Settings that are well typed and still wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}; {remedy}")]
+pub struct SettingsError {
+    /// Dotted path of the setting.
+    pub path: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+impl SettingsError {
+    /// An error at `path`.
+    pub fn new(path: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), problem: problem.into(), remedy: remedy.into() }
+    }
+}
+
+/// Why a component was not built.
+#[derive(Debug)]
+pub enum BuildError {
+    /// The settings do not have the right shape.
+    Shape(Vec<Diagnostic>),
+    /// A value is wrong.
+    Value(SettingsError),
+}
+
+impl From<SettingsError> for BuildError {
+    fn from(error: SettingsError) -> Self {
+        Self::Value(error)
+    }
+}
+
+impl From<Vec<Diagnostic>> for BuildError {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Shape(diagnostics)
+    }
+}
+
+/// Reads settings into a component's own type.
+pub fn read<T: DeserializeOwned>(settings: &Settings) -> Result<T, BuildError> {
+    bessemer_config::decode(settings).map_err(BuildError::Shape)
+}
+
+/// The JSON schema of a settings type, for a row.
+pub fn schema_of<T: JsonSchema>() -> Schema {
+    SchemaGenerator::default().into_root_schema_for::<T>()
+}
+
+/// Every catalogue of the binary.
+#[derive(Debug, Clone)]
+pub struct Catalogs {
+    rows: Vec<&'static Row>,
+}
+
+impl Catalogs {
+    /// Joins tables, sorted by name.
+    pub fn new(tables: &[&'static [Row]]) -> Self {
+        let mut rows: Vec<&'static Row> = tables.iter().flat_map(|table| table.iter()).collect();
+        rows.sort_by_key(|row| row.name);
+        Self { rows }
+    }
+
+    /// All rows by name.
+    pub fn rows(&self) -> &[&'static Row] {
+        &self.rows
+    }
+
+    /// The row with this name or alias.
+    pub fn find(&self, name: &str) -> Option<&'static Row> {
+        self.rows.iter().copied().find(|row| row.name == name || row.aliases.contains(&name))
+    }
+}
+
+impl bessemer_config::Catalog for Catalogs {
+    fn row(&self, kind: &str) -> Option<RowInfo> {
+        let row = self.find(kind)?;
+        Some(RowInfo {
+            name: row.name.to_owned(),
+            aliases: row.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            role: row.role,
+            signals: row.signals.to_vec(),
+            stability: row.stability,
+            schema: (row.schema)(),
+        })
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        self.rows.iter().map(|row| row.name.to_owned()).collect()
+    }
+}

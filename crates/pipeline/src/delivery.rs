@@ -1,0 +1,10 @@
+//! The way out: one worker per exporter takes batches from its journal lanes and its memory
+//! queue, assembles deliveries, and settles them by verdict.
+
+pub(crate) mod ack;
+pub(crate) mod backoff;
+pub(crate) mod direct;
+pub(crate) mod parcel;
+pub(crate) mod source;
+pub(crate) mod tries;
+pub(crate) mod worker;

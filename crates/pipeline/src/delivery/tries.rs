@@ -1,0 +1,316 @@
+//! Tries a parcel until every record in it is settled: delivered, or in the dead-letter log.
+//!
+//! Retries have no end. A parcel that keeps failing while others succeed is halved until its
+//! culprit stands alone, which is then dead-lettered; a parcel too large is halved at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bessemer_journal::{DeadLetter, Lane, SinkIndex};
+use bessemer_runtime::{Random, Tasks};
+use bytes::Bytes;
+use prometheus_client::metrics::histogram::Histogram;
+
+use crate::delivery::backoff;
+use crate::delivery::direct::Direct;
+use crate::delivery::parcel::{Origin, Parcel};
+use crate::engine::Hub;
+use crate::exporter::{Exporter, Part, Verdict};
+use crate::metrics::{Counter, Gauge, Metrics, component};
+use crate::status::Health;
+
+/// Failures in a row, while other parcels succeed, that make a parcel suspect.
+const SUSPECT_TRIES: u32 = 5;
+/// The status by which a destination says that a request is too large.
+const TOO_LARGE: u16 = 413;
+/// How long a worker waits when the dead-letter log takes nothing.
+const DEAD_LETTER_WAIT: Duration = Duration::from_secs(5);
+
+/// One destination and how its parcels fare.
+pub(crate) struct Tries {
+    pub(crate) id: String,
+    pub(crate) sink: SinkIndex,
+    pub(crate) exporter: Arc<dyn Exporter>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) tasks: Tasks,
+    pub(crate) config_hash: u64,
+    pub(crate) counters: Counters,
+    successes: AtomicU64,
+    health: Arc<Health>,
+}
+
+/// Metrics of one destination, looked up once.
+pub(crate) struct Counters {
+    delivered: Counter,
+    retried: Counter,
+    dead: Counter,
+    up: Gauge,
+    seconds: Histogram,
+}
+
+impl Counters {
+    pub(crate) fn new(metrics: &Metrics, id: &str) -> Self {
+        let labels = component(id);
+        let up = metrics.destination_up.get_or_create_owned(&labels);
+        up.set(1);
+        Self {
+            delivered: metrics.delivered.get_or_create_owned(&labels),
+            retried: metrics.retried.get_or_create_owned(&labels),
+            dead: metrics.dead.get_or_create_owned(&labels),
+            up,
+            seconds: metrics.delivery_seconds.get_or_create_owned(&labels),
+        }
+    }
+}
+
+/// What the engine hands to a destination's worker.
+pub(crate) struct Destination {
+    pub(crate) id: String,
+    pub(crate) sink: SinkIndex,
+    pub(crate) exporter: Arc<dyn Exporter>,
+    pub(crate) config_hash: u64,
+    pub(crate) health: Arc<Health>,
+}
+
+impl Tries {
+    pub(crate) fn new(to: Destination, hub: Arc<Hub>, random: Arc<dyn Random>, tasks: Tasks) -> Self {
+        Self {
+            counters: Counters::new(hub.metrics(), &to.id),
+            id: to.id,
+            sink: to.sink,
+            exporter: to.exporter,
+            config_hash: to.config_hash,
+            hub,
+            random,
+            tasks,
+            successes: AtomicU64::new(0),
+            health: to.health,
+        }
+    }
+
+    /// Whether the last try failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.health.is_failing()
+    }
+
+    /// Settles every record of the parcel, or leaves what is left where a restart finds it.
+    pub(crate) async fn settle(&self, parcel: Parcel) {
+        let mut waiting = vec![parcel];
+        while let Some(next) = waiting.pop() {
+            self.settle_one(next, &mut waiting).await;
+        }
+    }
+
+    async fn settle_one(&self, mut parcel: Parcel, waiting: &mut Vec<Parcel>) {
+        let successes = self.successes.load(Ordering::Relaxed);
+        while !parcel.is_abandoned() {
+            let (after, reason) = match self.attempt(&parcel).await {
+                Verdict::Delivered => return self.delivered(&parcel),
+                Verdict::Refused { status, reason } => {
+                    return self.refused(parcel, status, &reason, waiting).await;
+                }
+                Verdict::Split(verdicts) => return self.split(&parcel, verdicts, waiting).await,
+                Verdict::Retry { after, reason } => (after, reason),
+            };
+            self.note_failure(&mut parcel, &reason);
+            let others_succeed = self.successes.load(Ordering::Relaxed) > successes;
+            if parcel.tries >= SUSPECT_TRIES && others_succeed {
+                return self.isolate(&parcel, &reason, waiting).await;
+            }
+            let pause = backoff::wait(parcel.tries, after, &*self.random);
+            tokio::select! {
+                () = self.hub.clock.sleep(pause) => {}
+                () = self.tasks.cancelled() => return self.leave(&parcel).await,
+            }
+        }
+    }
+
+    async fn attempt(&self, parcel: &Parcel) -> Verdict {
+        let started = self.hub.clock.monotonic();
+        let verdict = self.exporter.deliver(&parcel.delivery).await;
+        let took = self.hub.clock.monotonic().saturating_sub(started);
+        self.counters.seconds.observe(took.as_secs_f64());
+        verdict
+    }
+
+    fn note_failure(&self, parcel: &mut Parcel, reason: &str) {
+        parcel.tries = parcel.tries.saturating_add(1);
+        self.counters.retried.inc();
+        self.counters.up.set(0);
+        if self.health.fail(reason) {
+            tracing::warn!(component = %self.id, reason, "destination fails, deliveries are retried");
+        }
+        for origin in &parcel.origins {
+            if let Origin::Memory(_, Some(group), _) = origin {
+                group.note(&format!("{}: {reason}", self.id));
+            }
+        }
+    }
+
+    fn note_success(&self) {
+        self.successes.fetch_add(1, Ordering::Relaxed);
+        self.counters.up.set(1);
+        if self.health.recover() {
+            tracing::info!(component = %self.id, "destination takes deliveries again");
+        }
+    }
+
+    fn delivered(&self, parcel: &Parcel) {
+        self.note_success();
+        self.counters.delivered.inc_by(u64::from(parcel.records()));
+        self.settle_parts(parcel);
+    }
+
+    fn settle_parts(&self, parcel: &Parcel) {
+        for (part, origin) in parcel.delivery.parts.iter().zip(&parcel.origins) {
+            match origin {
+                Origin::Journal(lane) => {
+                    let end = part.first.number + u64::from(part.records);
+                    self.hub.journal.settle(self.sink, *lane, part.first.number..end);
+                }
+                Origin::Memory(_, Some(group), _) => group.settle(part.records),
+                Origin::Memory(..) => {}
+            }
+        }
+    }
+
+    async fn refused(&self, parcel: Parcel, status: u16, reason: &str, waiting: &mut Vec<Parcel>) {
+        if status == TOO_LARGE
+            && let Some((first, second)) = parcel.halves()
+        {
+            waiting.push(second);
+            waiting.push(first);
+            return;
+        }
+        // The destination answered, so it lives: its other parcels are not suspect.
+        self.counters.up.set(1);
+        self.health.recover();
+        self.bury(&parcel, status, reason).await;
+    }
+
+    async fn split(
+        &self,
+        parcel: &Parcel,
+        verdicts: Vec<(std::ops::Range<u32>, Verdict)>,
+        waiting: &mut Vec<Parcel>,
+    ) {
+        self.note_success();
+        let mut next = 0;
+        for (range, verdict) in verdicts {
+            let range = range.start.clamp(next, parcel.records())..range.end.min(parcel.records());
+            if range.is_empty() {
+                continue;
+            }
+            self.delivered_range(parcel, next..range.start);
+            next = range.end;
+            let some = parcel.range(range);
+            match verdict {
+                Verdict::Delivered => self.delivered(&some),
+                Verdict::Refused { status, reason } => self.bury(&some, status, &reason).await,
+                Verdict::Retry { .. } | Verdict::Split(_) => waiting.push(some),
+            }
+        }
+        self.delivered_range(parcel, next..parcel.records());
+        if !waiting.is_empty() {
+            self.hub.clock.sleep(backoff::wait(1, None, &*self.random)).await;
+        }
+    }
+
+    fn delivered_range(&self, parcel: &Parcel, range: std::ops::Range<u32>) {
+        if !range.is_empty() {
+            self.delivered(&parcel.range(range));
+        }
+    }
+
+    /// Halves a suspect parcel; a lone suspect record is the culprit.
+    async fn isolate(&self, parcel: &Parcel, reason: &str, waiting: &mut Vec<Parcel>) {
+        let Some((mut first, mut second)) = parcel.halves() else {
+            let reason = format!("failed {} times while others were delivered: {reason}", parcel.tries);
+            return self.bury(parcel, 0, &reason).await;
+        };
+        // Their parent used up the patience: one more failure halves them again.
+        first.tries = SUSPECT_TRIES - 1;
+        second.tries = SUSPECT_TRIES - 1;
+        waiting.push(second);
+        waiting.push(first);
+    }
+
+    /// Writes every part to the dead-letter log, durably, and settles it. Waits while the log
+    /// takes nothing: a record is never dropped because its grave is full.
+    async fn bury(&self, parcel: &Parcel, status: u16, reason: &str) {
+        for (part, origin) in parcel.delivery.parts.iter().zip(&parcel.origins) {
+            let single = Parcel {
+                delivery: crate::exporter::Delivery {
+                    signal: parcel.delivery.signal,
+                    parts: vec![part.clone()],
+                    encoded: None,
+                },
+                origins: vec![origin.clone()],
+                tries: 0,
+            };
+            if self.write_dead(&single, part, status, reason).await {
+                self.counters.dead.inc_by(u64::from(part.records));
+                self.settle_parts(&single);
+            }
+        }
+    }
+
+    async fn write_dead(&self, single: &Parcel, part: &Part, status: u16, reason: &str) -> bool {
+        loop {
+            let letter = DeadLetter {
+                records: part.first.number..part.first.number + u64::from(part.records),
+                lane: lane_of(single),
+                refused_at_unix_nanos: self.hub.clock.unix_nanos(),
+                reason: reason.to_owned(),
+                status: if status == 0 { String::new() } else { status.to_string() },
+                config_hash: self.config_hash,
+                meta: Bytes::from(part.meta.encode(single.delivery.signal)),
+                payload: part.payload.clone(),
+            };
+            let Err(error) = self.hub.journal.dead_letter(self.sink, vec![letter]).await else {
+                tracing::warn!(component = %self.id, records = part.records, status, reason, "dead-lettered");
+                return true;
+            };
+            tracing::error!(component = %self.id, %error, "dead-letter log takes nothing; waiting");
+            tokio::select! {
+                () = self.hub.clock.sleep(DEAD_LETTER_WAIT) => {}
+                () = self.tasks.cancelled() => {
+                    self.leave(single).await;
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// On the way down: what only memory holds goes to the journal.
+    pub(crate) async fn leave(&self, parcel: &Parcel) {
+        for (part, origin) in parcel.delivery.parts.iter().zip(&parcel.origins) {
+            if let Origin::Memory(lane, None, _) = origin {
+                self.rescue(&direct(parcel, part, *lane)).await;
+            }
+        }
+    }
+
+    pub(crate) async fn rescue(&self, direct: &Direct) {
+        if direct.group.is_some() {
+            return;
+        }
+        if let Err(error) = self.hub.rescue(self.sink, direct).await {
+            let records = direct.part.records;
+            tracing::error!(component = %self.id, records, %error, "records acknowledged from memory are lost");
+        }
+    }
+}
+
+fn lane_of(single: &Parcel) -> Lane {
+    match single.origins.first() {
+        Some(Origin::Journal(lane) | Origin::Memory(lane, ..)) => *lane,
+        None => Lane::Normal,
+    }
+}
+
+fn direct(parcel: &Parcel, part: &Part, lane: Lane) -> Direct {
+    Direct::new(parcel.delivery.signal, lane, part.clone(), None)
+}

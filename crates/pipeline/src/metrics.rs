@@ -1,0 +1,231 @@
+//! Every metric of the process, registered in one place and counted without a lock.
+//!
+//! Label values are component ids, signals, classes and fixed reasons: their number is bounded by
+//! the config, never by the data.
+
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter as ClientCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge as ClientGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// A number that only grows.
+pub type Counter = ClientCounter<u64, AtomicU64>;
+/// A number that is set.
+pub type Gauge = ClientGauge<i64, AtomicI64>;
+
+/// Labels of a component's metric.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ComponentLabels {
+    /// Component id.
+    pub component: String,
+}
+
+/// Labels of a metric with one more dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SignalLabels {
+    /// Component id.
+    pub component: String,
+    /// `logs`, `metrics` or `traces`.
+    pub signal: &'static str,
+}
+
+/// Labels of what was turned away.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabels {
+    /// Component id.
+    pub component: String,
+    /// One of a fixed set of words.
+    pub reason: &'static str,
+}
+
+/// Labels of what was classified.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ClassLabels {
+    /// Component id.
+    pub component: String,
+    /// `critical`, `warning` or `info`.
+    pub class: &'static str,
+}
+
+/// The registry and the families that the engine and components count in.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    /// Records that a receiver took in, before processing.
+    pub received: Family<SignalLabels, Counter>,
+    /// Records that a receiver acknowledged.
+    pub accepted: Family<SignalLabels, Counter>,
+    /// Batches that were turned away, by reason.
+    pub refused: Family<ReasonLabels, Counter>,
+    /// Records that processors removed.
+    pub filtered: Family<ComponentLabels, Counter>,
+    /// Records times destinations they were routed to.
+    pub routed: Family<ComponentLabels, Counter>,
+    /// Records by class.
+    pub classified: Family<ClassLabels, Counter>,
+    /// Records that a destination took.
+    pub delivered: Family<ComponentLabels, Counter>,
+    /// Deliveries that were tried again.
+    pub retried: Family<ComponentLabels, Counter>,
+    /// Records that went to a dead-letter log.
+    pub dead: Family<ComponentLabels, Counter>,
+    /// Records that a destination took and threw away by its own word.
+    pub rejected: Family<ComponentLabels, Counter>,
+    /// Records on their way in a destination's queue.
+    pub queue_records: Family<ComponentLabels, Gauge>,
+    /// Bytes in a destination's queue.
+    pub queue_bytes: Family<ComponentLabels, Gauge>,
+    /// Age of the oldest record in a destination's queue, seconds.
+    pub queue_age: Family<ComponentLabels, Gauge>,
+    /// Whether the last delivery succeeded.
+    pub destination_up: Family<ComponentLabels, Gauge>,
+    /// Time of one delivery attempt, seconds.
+    pub delivery_seconds: Family<ComponentLabels, Histogram, fn() -> Histogram>,
+    /// Records processed per second over the last ten seconds.
+    pub processing_rate: Gauge,
+}
+
+fn delivery_histogram() -> Histogram {
+    Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            registry: Mutex::new(Registry::default()),
+            received: Family::default(),
+            accepted: Family::default(),
+            refused: Family::default(),
+            filtered: Family::default(),
+            routed: Family::default(),
+            classified: Family::default(),
+            delivered: Family::default(),
+            retried: Family::default(),
+            dead: Family::default(),
+            rejected: Family::default(),
+            queue_records: Family::default(),
+            queue_bytes: Family::default(),
+            queue_age: Family::default(),
+            destination_up: Family::default(),
+            delivery_seconds: Family::new_with_constructor(delivery_histogram),
+            processing_rate: Gauge::default(),
+        };
+        metrics.register_flow();
+        metrics.register_destinations();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register_flow(&self) {
+        let mut registry = self.registry.lock();
+        let all = &mut *registry;
+        all.register("bessemer_received_records", "Records received", self.received.clone());
+        all.register("bessemer_accepted_records", "Records acknowledged", self.accepted.clone());
+        all.register("bessemer_refused_batches", "Batches refused, by reason", self.refused.clone());
+        all.register("bessemer_filtered_records", "Records removed by processors", self.filtered.clone());
+        all.register(
+            "bessemer_routed_records",
+            "Records times the destinations they were routed to, by receiver",
+            self.routed.clone(),
+        );
+        all.register("bessemer_classified_records", "Records by class", self.classified.clone());
+        all.register(
+            "telemetry_processing_rate",
+            "Records processed per second over the last ten seconds",
+            self.processing_rate.clone(),
+        );
+    }
+
+    fn register_destinations(&self) {
+        let mut registry = self.registry.lock();
+        let all = &mut *registry;
+        all.register("bessemer_delivered_records", "Records delivered", self.delivered.clone());
+        all.register("bessemer_retried_deliveries", "Deliveries tried again", self.retried.clone());
+        all.register("bessemer_dead_records", "Records in dead-letter logs", self.dead.clone());
+        all.register(
+            "bessemer_rejected_records",
+            "Records that a destination took and threw away by its own word",
+            self.rejected.clone(),
+        );
+        all.register("bessemer_queue_records", "Records queued", self.queue_records.clone());
+        all.register("bessemer_queue_bytes", "Bytes queued on disk", self.queue_bytes.clone());
+        all.register(
+            "bessemer_queue_age_seconds",
+            "Age of the oldest queued record",
+            self.queue_age.clone(),
+        );
+        all.register(
+            "bessemer_destination_up",
+            "1 when the last delivery succeeded, 0 while it is retried",
+            self.destination_up.clone(),
+        );
+        all.register(
+            "bessemer_delivery_seconds",
+            "Time of a delivery attempt",
+            self.delivery_seconds.clone(),
+        );
+    }
+
+    /// The counter of records that destination `id` threw away.
+    pub fn rejected_of(&self, id: &str) -> Counter {
+        self.rejected.get_or_create_owned(&component(id))
+    }
+
+    /// Adds a counter of a component's own; the name gets `_total` when printed.
+    pub fn counter(&self, name: &str, help: &str) -> Counter {
+        let counter = Counter::default();
+        self.registry.lock().register(name, help, counter.clone());
+        counter
+    }
+
+    /// Adds a gauge of a component's own.
+    pub fn gauge(&self, name: &str, help: &str) -> Gauge {
+        let gauge = Gauge::default();
+        self.registry.lock().register(name, help, gauge.clone());
+        gauge
+    }
+
+    /// All metrics in the OpenMetrics text format, with the closing `# EOF`.
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(8 << 10);
+        if encode(&mut text, &self.registry.lock()).is_err() {
+            text.clear();
+            text.push_str("# metrics could not be encoded\n");
+        }
+        text
+    }
+}
+
+/// Labels of `component`.
+pub fn component(id: &str) -> ComponentLabels {
+    ComponentLabels { component: id.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_holds_what_was_counted() {
+        let metrics = Metrics::default();
+        metrics
+            .received
+            .get_or_create(&SignalLabels { component: "otlp.in".into(), signal: "logs" })
+            .inc_by(7);
+        metrics.processing_rate.set(42);
+        let page = metrics.render();
+        assert!(
+            page.contains("bessemer_received_records_total{component=\"otlp.in\",signal=\"logs\"} 7"),
+            "{page}"
+        );
+        assert!(page.contains("telemetry_processing_rate 42"));
+        assert!(page.ends_with("# EOF\n"));
+    }
+}

@@ -1,0 +1,181 @@
+//! Brings an engine up, back to front: journal, then exporters, then receivers, so that nothing
+//! arrives before it can leave.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bessemer_journal::{Journal, Lane, OpenReport, RealDisk, SinkIndex, SinkSpec, WhenFull};
+use bessemer_runtime::{Clock, Random, Tasks};
+use tokio::sync::mpsc;
+
+use crate::assembly::Assembly;
+use crate::catalog::{Built, OnFull, QueueSettings};
+use crate::delivery::source::Source;
+use crate::delivery::tries::{Destination, Tries};
+use crate::delivery::worker::Worker;
+use crate::engine::{DIRECT_QUEUE_MAX, Engine, EngineError, Hub, Options, SinkHandle};
+use crate::exporter::Exporter;
+use crate::metrics::Metrics;
+use crate::outlet::{Ack, Outlet};
+use crate::plan::Plan;
+use crate::status::{Health, Status};
+
+/// What an engine is made of, beside its plan.
+pub struct Parts {
+    /// The components of the graph by id.
+    pub built: BTreeMap<String, Built>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Hash of the configuration, kept with dead letters.
+    pub config_hash: u64,
+    /// Storage and limits.
+    pub options: Options,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Parts").field("built", &self.built).finish_non_exhaustive()
+    }
+}
+
+type Queues = (mpsc::Receiver<crate::delivery::direct::Direct>, mpsc::Receiver<crate::delivery::direct::Direct>);
+
+impl Engine {
+    /// Opens the journal, starts every exporter and then every receiver.
+    pub async fn start(plan: Plan, mut parts: Parts) -> Result<Self, EngineError> {
+        let exporters = take_exporters(&plan, &mut parts.built);
+        let (journal, report) = open_journal(&plan, &exporters, &parts)?;
+        tell(&report);
+        let (handles, queues): (Vec<SinkHandle>, Vec<Queues>) =
+            plan.sinks.iter().map(|_| memory_queue()).unzip();
+        let hub = Arc::new(Hub::new(
+            journal,
+            handles,
+            Arc::clone(&parts.clock),
+            &*parts.random,
+            Arc::clone(&parts.metrics),
+        ));
+        let health = plan.sinks.iter().map(|id| (id.clone(), Arc::new(Health::default())));
+        let destinations: Arc<Vec<(String, Arc<Health>)>> = Arc::new(health.collect());
+        let engine = Self {
+            status: Status { hub: Arc::clone(&hub), destinations: Arc::clone(&destinations) },
+            hub,
+            receivers: Tasks::new(),
+            exporters: Tasks::new(),
+            observer: Tasks::new(),
+        };
+        for (_, exporter) in &exporters {
+            exporter.0.open().await?;
+        }
+        for ((sink, (id, exporter)), ((assembly, queue), (_, health))) in exporters
+            .into_iter()
+            .enumerate()
+            .zip(plan.assemblies.iter().zip(queues).zip(destinations.iter()))
+        {
+            let to = Destination {
+                id,
+                sink: SinkIndex(u8::try_from(sink).unwrap_or(u8::MAX)),
+                exporter: exporter.0,
+                config_hash: parts.config_hash,
+                health: Arc::clone(health),
+            };
+            engine.start_worker(to, assembly.clone(), queue, &parts.random, exporter.1.ordered);
+        }
+        engine.start_receivers(&plan, parts.built).await?;
+        engine.observe();
+        Ok(engine)
+    }
+
+    fn start_worker(
+        &self,
+        to: Destination,
+        assembly: Assembly,
+        queues: Queues,
+        random: &Arc<dyn Random>,
+        ordered: bool,
+    ) {
+        let journal = &self.hub.journal;
+        let source = Source {
+            urgent: journal.reader(to.sink, Lane::Urgent),
+            normal: journal.reader(to.sink, Lane::Normal),
+            urgent_direct: queues.0,
+            normal_direct: queues.1,
+            turn: 0,
+        };
+        let tries = Tries::new(to, Arc::clone(&self.hub), Arc::clone(random), self.exporters.clone());
+        self.exporters.spawn(Worker::new(source, Arc::new(tries), assembly, ordered).run());
+    }
+
+    async fn start_receivers(
+        &self,
+        plan: &Plan,
+        built: BTreeMap<String, Built>,
+    ) -> Result<(), EngineError> {
+        for (id, component) in built {
+            let Built::Receiver { receiver, ack, ack_timeout, .. } = component else { continue };
+            let programs = plan.programs.get(&id).cloned().unwrap_or_default();
+            let outlet = Outlet::new(&id, (ack, ack_timeout), programs, Arc::clone(&self.hub));
+            receiver.start(outlet, self.receivers.clone()).await?;
+            if ack == Ack::Memory {
+                tracing::warn!(component = %id, "ack = \"memory\": acknowledged records are lost when the process dies");
+            }
+        }
+        Ok(())
+    }
+}
+
+type Destinations = Vec<(String, (Arc<dyn Exporter>, QueueSettings))>;
+
+/// Exporters in the order of their route bits.
+fn take_exporters(plan: &Plan, built: &mut BTreeMap<String, Built>) -> Destinations {
+    let mut exporters = Vec::with_capacity(plan.sinks.len());
+    for id in &plan.sinks {
+        if let Some(Built::Exporter { exporter, queue }) = built.remove(id) {
+            exporters.push((id.clone(), (exporter, queue)));
+        }
+    }
+    exporters
+}
+
+fn open_journal(
+    plan: &Plan,
+    exporters: &Destinations,
+    parts: &Parts,
+) -> Result<(Journal, OpenReport), EngineError> {
+    let path = parts.options.storage.join("journal");
+    std::fs::create_dir_all(&path)
+        .map_err(|source| EngineError::Storage { path: path.clone(), source })?;
+    let sinks: Vec<SinkSpec> = exporters
+        .iter()
+        .map(|(id, (_, queue))| SinkSpec {
+            budget: queue.budget.map(|size| size.0),
+            when_full: match queue.on_full {
+                OnFull::Block => WhenFull::Block,
+                OnFull::DeadLetter => WhenFull::DeadLetter,
+            },
+            ..SinkSpec::new(id.as_str())
+        })
+        .collect();
+    debug_assert_eq!(sinks.len(), plan.sinks.len(), "one sink for each exporter");
+    let options = bessemer_journal::Options {
+        budget_bytes: parts.options.journal_bytes_max,
+        sync: parts.options.sync,
+        ..bessemer_journal::Options::new(path)
+    };
+    let (clock, random) = (Arc::clone(&parts.clock), Arc::clone(&parts.random));
+    Ok(Journal::open(Arc::new(RealDisk), clock, random, options, &sinks)?)
+}
+
+fn tell(report: &OpenReport) {
+    tracing::info!(report = ?report, "journal opened");
+}
+
+fn memory_queue() -> (SinkHandle, Queues) {
+    let (urgent, urgent_direct) = mpsc::channel(DIRECT_QUEUE_MAX);
+    let (normal, normal_direct) = mpsc::channel(DIRECT_QUEUE_MAX);
+    (SinkHandle { urgent, normal }, (urgent_direct, normal_direct))
+}

@@ -1,0 +1,31 @@
+//! The contract of a stateless processor: one step of the fused program.
+
+use bessemer_record::Draft;
+use bessemer_record::draft::Folded;
+
+/// Buffers that steps reuse from batch to batch; one per worker thread.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Lower-cased bodies of the batch, for one multi-pattern scan.
+    pub folded: Folded,
+    /// Bytes for any purpose; cleared by whoever takes it.
+    pub bytes: Vec<u8>,
+    /// Numbers for any purpose, one per item; cleared by whoever takes it.
+    pub marks: Vec<u32>,
+}
+
+/// A stateless processor over all records of a batch.
+pub trait Step: Send + Sync + 'static {
+    /// Reads and edits the draft in place.
+    fn run(&self, draft: &mut Draft, scratch: &mut Scratch);
+}
+
+/// A processor that chooses among named sets of pipelines for each record.
+pub trait Route: Send + Sync + 'static {
+    /// Sets `route` of every item to an index into [`Route::targets`], or to
+    /// [`crate::program::NO_ROUTE`] for a record that goes nowhere.
+    fn run(&self, draft: &mut Draft, scratch: &mut Scratch);
+
+    /// Pipelines of each route index.
+    fn targets(&self) -> &[Vec<String>];
+}

@@ -1,0 +1,73 @@
+//! Processors: one file each, and the table of them.
+
+mod batch;
+mod connector_routing;
+mod memory_limiter;
+mod pipeline;
+mod routing;
+
+use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
+
+/// Every component of this crate.
+pub const CATALOG: &[Row] = &[
+    Row {
+        name: "otelcol.processor.batch",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Sets how the exporters behind it assemble deliveries: size, limit and time.",
+        example: batch::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<batch::Settings>,
+        build: batch::build,
+    },
+    Row {
+        name: "otelcol.processor.memory_limiter",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Refuses new data while the process uses too much memory.",
+        example: memory_limiter::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<memory_limiter::Settings>,
+        build: memory_limiter::build,
+    },
+    Row {
+        name: "otelcol.processor.routing",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Chooses pipelines for each record by the value of an attribute.",
+        example: routing::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<routing::Settings>,
+        build: routing::build,
+    },
+    Row {
+        name: "otelcol.connector.routing",
+        aliases: &[],
+        role: Role::Connector,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Chooses pipelines for each record by the value of an attribute.",
+        example: connector_routing::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<connector_routing::Settings>,
+        build: connector_routing::build,
+    },
+    Row {
+        name: "bessemer.pipeline",
+        aliases: &[],
+        role: Role::Pipeline,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Names a set of inputs so that routing tables can refer to it.",
+        example: pipeline::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<pipeline::Settings>,
+        build: pipeline::build,
+    },
+];

@@ -1,0 +1,506 @@
+//! A batch that is being edited and routed.
+//!
+//! One walk over the bytes checks them and builds an index of the records. Processors then change
+//! columns of that index: classes, routes, tails of added attributes. What they rewrite goes to an
+//! arena beside the input. [`Draft::emit`] writes one batch for each output by copying ranges, as
+//! long as possible, of input and arena.
+
+mod emit;
+mod fold;
+mod index;
+mod rewrite;
+mod texts;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::check::{CheckError, Checked, Extent, Facts, Part, facts, key_bit, walk};
+use crate::limits::Limits;
+use crate::signal::Signal;
+use crate::tail::{LOG_ATTRIBUTES, SPAN_ATTRIBUTES, TailId, Tails};
+use crate::value::AnyValue;
+use index::{Columns, Indexer};
+
+pub use emit::Emitted;
+pub use fold::Folded;
+
+/// One log record, span or metric in a [`Draft`].
+#[derive(Debug, Clone, Copy)]
+pub struct Item {
+    /// Whatever the classifier makes of it: 0 none, 1 info, 2 warning, 3 critical.
+    pub class: u8,
+    /// The severity number of a log record; 0 if unset.
+    pub severity: u8,
+    state: State,
+    /// Where it goes; what the number means is up to the program.
+    pub route: u16,
+    /// Data points of a metric, else 1.
+    pub records: u32,
+    scope: u32,
+    tail: TailId,
+    message: Extent,
+    body: Extent,
+    keys: u64,
+}
+
+/// Where the bytes of an item are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// In the input, as they came.
+    Input,
+    /// In the arena.
+    Edited,
+    /// Nowhere any more.
+    Dropped,
+}
+
+impl Item {
+    /// Whether a processor dropped it.
+    pub fn is_dropped(&self) -> bool {
+        self.state == State::Dropped
+    }
+}
+
+/// A checked batch, indexed, to be edited and routed.
+#[derive(Debug)]
+pub struct Draft {
+    signal: Signal,
+    input: Bytes,
+    tails: Arc<Tails>,
+    columns: Columns,
+    /// Messages that processors wrote.
+    arena: Vec<u8>,
+    records: u32,
+    changed: bool,
+}
+
+impl Draft {
+    /// Checks a batch that came from outside and indexes it on the way.
+    pub fn check(
+        signal: Signal,
+        bytes: Bytes,
+        limits: &Limits,
+        tails: &Arc<Tails>,
+    ) -> Result<Self, CheckError> {
+        let mut indexer = Indexer::new(signal, &bytes);
+        walk(signal, &bytes, limits, &mut indexer)?;
+        let (columns, arena, records) = indexer.finish();
+        let tails = Arc::clone(tails);
+        Ok(Self { signal, input: bytes, tails, columns, arena, records, changed: false })
+    }
+
+    /// Indexes a batch that is known to be well formed; of a damaged one, nothing.
+    pub fn from_checked(checked: &Checked, tails: &Arc<Tails>) -> Self {
+        let limits = Limits {
+            depth_max: u32::MAX,
+            record_bytes_max: usize::MAX,
+            batch_bytes_max: usize::MAX,
+        };
+        let bytes = checked.bytes().clone();
+        Self::check(checked.signal(), bytes, &limits, tails).unwrap_or_else(|_| Self {
+            signal: checked.signal(),
+            input: Bytes::new(),
+            tails: Arc::clone(tails),
+            columns: Columns::take(),
+            arena: Vec::new(),
+            records: 0,
+            changed: true,
+        })
+    }
+
+    /// The kind of telemetry.
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// The bytes that the draft was made of.
+    pub fn input(&self) -> &Bytes {
+        &self.input
+    }
+
+    /// The number of log records, spans or data points that came.
+    pub fn records(&self) -> u32 {
+        self.records
+    }
+
+    /// The number of items: log records, spans or metrics, dropped ones included.
+    pub fn len(&self) -> usize {
+        self.columns.items.len()
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.columns.items.is_empty()
+    }
+
+    /// The items in the order of the batch.
+    pub fn items(&self) -> &[Item] {
+        &self.columns.items
+    }
+
+    /// The items, to set classes and routes.
+    pub fn items_mut(&mut self) -> &mut [Item] {
+        &mut self.columns.items
+    }
+
+    /// Whether every item is as it came.
+    pub fn is_unchanged(&self) -> bool {
+        !self.changed
+    }
+
+    /// The current message of an item, without its tail; empty if it was dropped.
+    #[inline]
+    pub fn item_bytes(&self, index: usize) -> &[u8] {
+        self.columns.items.get(index).map_or(&[], |item| self.message(item))
+    }
+
+    /// The body of a log record if it is a string, else nothing.
+    #[inline]
+    pub fn body(&self, index: usize) -> &[u8] {
+        self.columns.items.get(index).map_or(&[], |item| self.body_of(item))
+    }
+
+    #[inline]
+    fn message(&self, item: &Item) -> &[u8] {
+        self.bytes_of(item.state, item.message)
+    }
+
+    #[inline]
+    fn body_of(&self, item: &Item) -> &[u8] {
+        self.bytes_of(item.state, item.body)
+    }
+
+    #[inline]
+    fn bytes_of(&self, state: State, extent: Extent) -> &[u8] {
+        match state {
+            State::Input => extent.of(&self.input),
+            State::Edited => extent.of(&self.arena),
+            State::Dropped => &[],
+        }
+    }
+
+    /// An attribute of a record, its tail included; of a metric, of its first data point.
+    pub fn attribute(&self, index: usize, key: &[u8]) -> Option<AnyValue<'_>> {
+        self.attribute_message(index, key).map(AnyValue::new)
+    }
+
+    fn attribute_message(&self, index: usize, key: &[u8]) -> Option<&[u8]> {
+        let item = self.columns.items.get(index)?;
+        let bit = key_bit(key);
+        if item.tail != TailId::NONE
+            && let Some(tail) = self.tails.get(item.tail)
+            && tail.keys & bit != 0
+            && let Some(pair) = tail.pair(key)
+        {
+            return Some(rewrite::value_of(pair));
+        }
+        if item.keys & bit == 0 {
+            return None;
+        }
+        let message = self.message(item);
+        match self.signal {
+            Signal::Logs => rewrite::attribute(message, LOG_ATTRIBUTES, key),
+            Signal::Traces => rewrite::attribute(message, SPAN_ATTRIBUTES, key),
+            Signal::Metrics => rewrite::point_attribute(message, key),
+        }
+    }
+
+    /// The number of the resource that an item belongs to: groups are numbered from 0.
+    pub fn resource_group(&self, index: usize) -> u32 {
+        let scope = self.scope_group(index);
+        self.columns.scopes.get(scope as usize).map_or(0, |scope| scope.parent)
+    }
+
+    /// The number of the scope that an item belongs to: groups are numbered from 0.
+    pub fn scope_group(&self, index: usize) -> u32 {
+        self.columns.items.get(index).map_or(0, |item| item.scope)
+    }
+
+    /// The number of resources, those without an item included.
+    pub fn resource_groups(&self) -> u32 {
+        self.columns.resources.len() as u32
+    }
+
+    /// The number of scopes, those without an item included.
+    pub fn scope_groups(&self) -> u32 {
+        self.columns.scopes.len() as u32
+    }
+
+    /// The `Resource` message of a group; empty if there is none.
+    pub fn group_resource(&self, group: u32) -> &[u8] {
+        let resource = self.columns.resources.get(group as usize);
+        resource.map_or(&[], |resource| self.bytes_of(resource.state, resource.identity))
+    }
+
+    /// The `InstrumentationScope` message of a group; empty if there is none.
+    pub fn group_scope(&self, group: u32) -> &[u8] {
+        let scope = self.columns.scopes.get(group as usize);
+        scope.map_or(&[], |scope| self.bytes_of(scope.state, scope.identity))
+    }
+
+    /// The `Resource` message of an item; empty if there is none.
+    pub fn resource(&self, index: usize) -> &[u8] {
+        self.group_resource(self.resource_group(index))
+    }
+
+    /// The `InstrumentationScope` message of an item; empty if there is none.
+    pub fn scope(&self, index: usize) -> &[u8] {
+        self.group_scope(self.scope_group(index))
+    }
+
+    /// An attribute of an item's resource.
+    pub fn resource_attribute(&self, index: usize, key: &[u8]) -> Option<AnyValue<'_>> {
+        rewrite::attribute(self.resource(index), 1, key).map(AnyValue::new)
+    }
+
+    /// An attribute of an item's scope.
+    pub fn scope_attribute(&self, index: usize, key: &[u8]) -> Option<AnyValue<'_>> {
+        rewrite::attribute(self.scope(index), 3, key).map(AnyValue::new)
+    }
+
+    /// Replaces the message of an item by what `edit` appends to the vector.
+    ///
+    /// What it appends must be a well-formed message of the same type; if it is not, the item stays.
+    pub fn replace_item(&mut self, index: usize, edit: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        let Some(item) = self.columns.items.get(index).copied() else { return };
+        if item.state == State::Dropped {
+            return;
+        }
+        let message = self.write(item.state, item.message, edit);
+        let Some(facts) = facts(self.signal, message.of(&self.arena)) else {
+            debug_assert!(false, "an edit wrote a damaged message");
+            return;
+        };
+        self.changed = true;
+        if let Some(item) = self.columns.items.get_mut(index) {
+            item.settle(message, facts);
+        }
+        if item.tail != TailId::NONE {
+            self.remove_keys_of(index, item.tail);
+        }
+    }
+
+    /// Replaces the `Resource` of a group by what `edit` appends to the vector.
+    pub fn replace_resource(&mut self, group: u32, edit: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        self.replace_identity(Part::Resource, group as usize, edit);
+    }
+
+    /// Replaces the `InstrumentationScope` of a group by what `edit` appends to the vector.
+    pub fn replace_scope(&mut self, group: u32, edit: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        self.replace_identity(Part::Scope, group as usize, edit);
+    }
+
+    /// Adds a set of attributes to a record: to each data point of a metric. Attributes that it has
+    /// under the same keys are removed.
+    pub fn set_tail(&mut self, index: usize, id: TailId) {
+        let (Some(item), Some(tail)) = (self.columns.items.get_mut(index), self.tails.get(id))
+        else {
+            return;
+        };
+        if item.state == State::Dropped || item.tail == id {
+            return;
+        }
+        self.changed = true;
+        let first = item.tail == TailId::NONE && item.keys & tail.keys == 0;
+        if first && self.signal != Signal::Metrics {
+            item.tail = id;
+        } else {
+            self.set_tail_with_care(index, id);
+        }
+    }
+
+    /// Does the same where there are points, an earlier tail or perhaps the same keys.
+    fn set_tail_with_care(&mut self, index: usize, id: TailId) {
+        let Some(item) = self.columns.items.get(index).copied() else { return };
+        let tails = Arc::clone(&self.tails);
+        let Some(tail) = tails.get(id) else { return };
+        if self.signal == Signal::Metrics {
+            return self.replace_item(index, |metric, out| rewrite::tail_points(metric, tail, out));
+        }
+        if item.tail != TailId::NONE {
+            self.settle_tail(index);
+        }
+        if self.columns.items.get(index).is_some_and(|item| item.keys & tail.keys != 0) {
+            self.remove_keys_of(index, id);
+        }
+        if let Some(item) = self.columns.items.get_mut(index) {
+            item.tail = id;
+        }
+    }
+
+    /// Takes an item out: it is in no output.
+    pub fn drop_item(&mut self, index: usize) {
+        if let Some(item) = self.columns.items.get_mut(index) {
+            item.state = State::Dropped;
+            self.changed = true;
+        }
+    }
+
+    /// A second draft of the same content, to be edited independently. Bytes are shared.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            signal: self.signal,
+            input: self.input.clone(),
+            tails: Arc::clone(&self.tails),
+            columns: self.columns.fork(),
+            arena: self.arena.clone(),
+            records: self.records,
+            changed: self.changed,
+        }
+    }
+
+    /// Keeps of a metric the data points whose number, from 0, is in the range.
+    pub(crate) fn keep_points(&mut self, index: usize, range: Range<u32>) {
+        self.replace_item(index, |metric, out| rewrite::keep_points(metric, &range, out));
+    }
+
+    /// Makes several metrics of one where `pieces` says so: it is told the bytes of a batch with a
+    /// metric without its data points, and the bytes of each of these.
+    pub(crate) fn divide_metrics(&mut self, pieces: impl Fn(usize, &[usize]) -> Vec<Range<u32>>) {
+        let mut items = Vec::with_capacity(self.len());
+        for index in 0..self.len() {
+            let Some(item) = self.items().get(index).copied() else { continue };
+            let (base, points) = rewrite::point_sizes(self.message(&item));
+            let fixed = emit::field_len(base) + self.overhead(index, None);
+            let pieces = pieces(fixed, &points);
+            if pieces.len() < 2 {
+                items.push(item);
+                continue;
+            }
+            for piece in pieces {
+                self.keep_points(index, piece);
+                items.extend(self.items().get(index).copied());
+                if let Some(slot) = self.columns.items.get_mut(index) {
+                    *slot = item;
+                }
+            }
+        }
+        self.columns.items = items;
+    }
+
+    /// Lets no batch be the input itself, in which containers without an item take room.
+    pub(crate) fn drop_empty_containers(&mut self) {
+        self.changed = true;
+    }
+
+    /// The bytes that an item takes in a batch.
+    pub(crate) fn item_len(&self, index: usize) -> usize {
+        emit::field_len(self.item_bytes(index).len())
+    }
+
+    /// The bytes that the containers of an item add to a batch in which those of `open`, numbers of a
+    /// resource and a scope, are written last. At most, as lengths of lengths are not known yet.
+    pub(crate) fn overhead(&self, index: usize, open: Option<(u32, u32)>) -> usize {
+        const HEADER_BYTES_MAX: usize = 6;
+        let (resource, scope) = (self.resource_group(index), self.scope_group(index));
+        if open == Some((resource, scope)) {
+            return 0;
+        }
+        let mut bytes = HEADER_BYTES_MAX + self.columns.rests_len(Part::Scope, scope);
+        if open.is_none_or(|(open, _)| open != resource) {
+            bytes += HEADER_BYTES_MAX + self.columns.rests_len(Part::Resource, resource);
+        }
+        if open.is_none() {
+            bytes += self.columns.request_rests().iter().map(|rest| rest.len()).sum::<usize>();
+        }
+        bytes
+    }
+
+    /// Makes the tail part of the message, so that another can follow.
+    fn settle_tail(&mut self, index: usize) {
+        let Some(item) = self.columns.items.get_mut(index) else { return };
+        let id = std::mem::replace(&mut item.tail, TailId::NONE);
+        let tails = Arc::clone(&self.tails);
+        let (Some(tail), signal) = (tails.get(id), self.signal) else { return };
+        self.replace_item(index, |message, out| {
+            out.extend_from_slice(message);
+            out.extend_from_slice(if signal == Signal::Traces { tail.span() } else { tail.log() });
+        });
+    }
+
+    /// Removes the attributes from a record that a tail will bring.
+    fn remove_keys_of(&mut self, index: usize, id: TailId) {
+        let number = match self.signal {
+            Signal::Logs => LOG_ATTRIBUTES,
+            Signal::Traces => SPAN_ATTRIBUTES,
+            Signal::Metrics => return,
+        };
+        let tails = Arc::clone(&self.tails);
+        let Some(tail) = tails.get(id) else { return };
+        if !rewrite::has_key_of(self.item_bytes(index), number, tail) {
+            return;
+        }
+        let Some(item) = self.columns.items.get_mut(index) else { return };
+        let kept = std::mem::replace(&mut item.tail, TailId::NONE);
+        self.replace_item(index, |message, out| rewrite::without(message, number, tail, out));
+        if let Some(item) = self.columns.items.get_mut(index) {
+            item.tail = kept;
+        }
+    }
+
+    fn replace_identity(
+        &mut self,
+        part: Part,
+        group: usize,
+        edit: impl FnOnce(&[u8], &mut Vec<u8>),
+    ) {
+        let containers =
+            if part == Part::Scope { &self.columns.scopes } else { &self.columns.resources };
+        let Some(container) = containers.get(group).copied() else { return };
+        let identity = self.write(container.state, container.identity, edit);
+        let head = self.columns.head_with(part, group, identity, &self.input, &mut self.arena);
+        let containers = if part == Part::Scope {
+            &mut self.columns.scopes
+        } else {
+            &mut self.columns.resources
+        };
+        if let Some(container) = containers.get_mut(group) {
+            container.state = State::Edited;
+            container.identity = identity;
+            container.head = Some(head);
+            self.changed = true;
+        }
+    }
+
+    /// Lets `edit` append to the arena what it makes of some bytes; returns where that is.
+    fn write(
+        &mut self,
+        state: State,
+        extent: Extent,
+        edit: impl FnOnce(&[u8], &mut Vec<u8>),
+    ) -> Extent {
+        let start = self.arena.len();
+        if state == State::Edited {
+            let source = extent.of(&self.arena).to_vec();
+            edit(&source, &mut self.arena);
+        } else {
+            edit(extent.of(&self.input), &mut self.arena);
+        }
+        Extent::new(start, self.arena.len())
+    }
+}
+
+impl Item {
+    /// Points to a message in the arena.
+    fn settle(&mut self, message: Extent, facts: Facts) {
+        self.state = State::Edited;
+        self.message = message;
+        self.body =
+            Extent { start: message.start + facts.body.start, end: message.start + facts.body.end };
+        self.keys = facts.keys;
+        self.records = facts.records;
+        self.severity = facts.severity;
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.columns).give_back();
+    }
+}
+
+#[cfg(test)]
+mod tests;

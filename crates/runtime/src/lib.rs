@@ -1,0 +1,20 @@
+//! What everything may use: clock, randomness, tasks that can be cancelled, byte budgets, secrets
+//! and the textual forms of sizes and durations.
+
+pub mod budget;
+pub mod clock;
+pub mod machine;
+pub mod random;
+pub mod secret;
+pub mod tasks;
+pub mod units;
+
+pub use budget::{Budget, Permit};
+pub use clock::{Clock, SystemClock};
+pub use random::{Random, SystemRandom};
+pub use secret::Secret;
+pub use tasks::Tasks;
+pub use units::{ByteSize, Span};
+
+/// A future that can be stored and sent; the shape of every asynchronous trait method here.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

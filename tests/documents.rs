@@ -1,0 +1,96 @@
+//! What people copy works: every config in the examples and in the pages passes `validate`.
+
+#![expect(clippy::expect_used, reason = "a test says what it needs")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Files with `extension` in `folder` and below.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("the folder is readable").path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|own| own == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The fenced blocks of a page that are marked as Alloy syntax, with the line they start on.
+fn configs(page: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    let mut inside = false;
+    for (index, line) in page.lines().enumerate() {
+        match (inside, line.trim()) {
+            (false, "```alloy") => {
+                inside = true;
+                found.push((index + 2, String::new()));
+            }
+            (true, "```") => inside = false,
+            (true, _) => {
+                let (_, text) = found.last_mut().expect("a block is open");
+                text.push_str(line);
+                text.push('\n');
+            }
+            (false, _) => {}
+        }
+    }
+    found
+}
+
+/// What `validate` has against the text, if anything. It runs in an empty folder.
+fn complaint(text: &str) -> Option<String> {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    fs::write(folder.path().join("page.alloy"), text).expect("a file can be written");
+    let output = Command::new(env!("CARGO_BIN_EXE_bessemer"))
+        .args(["validate", "page.alloy"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (!output.status.success()).then(|| said.into_owned())
+}
+
+#[test]
+fn every_example_validates() {
+    let examples = files(&root().join("examples"), "alloy");
+    assert!(!examples.is_empty(), "there are no examples");
+    for path in examples {
+        let text = fs::read_to_string(&path).expect("the example is readable");
+        if let Some(complaint) = complaint(&text) {
+            panic!("{}\n{complaint}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_config_in_the_pages_validates() {
+    let mut pages = vec![root().join("README.md"), root().join("docs/start.md")];
+    pages.extend(files(&root().join("docs/guides"), "md"));
+    let mut count = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("the page is readable");
+        for (line, config) in configs(&text) {
+            count += 1;
+            if let Some(complaint) = complaint(&config) {
+                panic!("{}:{line}\n{complaint}", page.display());
+            }
+        }
+    }
+    assert!(count >= 3, "the pages hold {count} configs");
+}
+
+#[test]
+fn a_wrong_config_is_noticed() {
+    let complaint = complaint("otelcol.receiver.otlp \"in\" { nonsense = 1 }\n");
+    assert!(complaint.is_some_and(|text| text.contains("nonsense")));
+}

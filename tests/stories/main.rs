@@ -1,0 +1,20 @@
+//! Promises of the README, proven on the real binary. Destinations here are fakes that speak OTLP.
+//!
+//! Sizes are small unless `BESSEMER_PROOF=ci`, which runs the published ones.
+
+mod delivery;
+mod flood;
+mod isolation;
+mod kill;
+#[path = "../support/load.rs"]
+mod load;
+#[path = "../support/process.rs"]
+mod process;
+#[path = "../support/sink.rs"]
+mod sink;
+
+/// Whether the published sizes are to be run.
+#[expect(clippy::disallowed_methods, reason = "the tests' own switch")]
+fn is_full_proof() -> bool {
+    std::env::var("BESSEMER_PROOF").is_ok_and(|proof| proof == "ci")
+}

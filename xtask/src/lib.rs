@@ -1,0 +1,4 @@
+//! The checks behind the project commands, as a library so that tests of the binary run the same.
+
+pub mod reference;
+pub mod tidy;
