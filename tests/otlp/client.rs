@@ -178,6 +178,12 @@ pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// A runtime that goes on while the test does something else.
+pub fn background_runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
 /// A unary gRPC client on one connection.
 pub struct Grpc {
     runtime: tokio::runtime::Runtime,

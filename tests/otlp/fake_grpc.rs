@@ -12,6 +12,7 @@ use bessemer_runtime::{BoxFuture, Budget, Tasks};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
+use crate::client::background_runtime;
 use crate::process::wait_until;
 
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
@@ -60,8 +61,7 @@ impl GrpcFake {
 
     /// A script of its own for each value of the metadata `x-case`.
     pub fn by_case(script: impl IntoIterator<Item = (String, Vec<Reaction>)>) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all();
-        let runtime = { runtime }.build().unwrap();
+        let runtime = background_runtime();
         let script = script.into_iter().map(|(case, reactions)| (case, reactions.into()));
         let shared =
             Arc::new(Shared { script: Mutex::new(script.collect()), ..Shared::default() });

@@ -363,3 +363,30 @@ pub fn resources(signal: Signal, request: &[u8]) -> Vec<Vec<u8>> {
         }
     }
 }
+
+/// A request of exactly this many bytes, in records of at most 4 MiB.
+pub fn padded(size: usize) -> Vec<u8> {
+    const PART: usize = 4 << 20;
+    let mut request = Vec::with_capacity(size);
+    while size - request.len() > PART + PART / 2 {
+        request.extend_from_slice(&padded_record(PART));
+    }
+    request.extend_from_slice(&padded_record(size - request.len()));
+    assert_eq!(request.len(), size);
+    request
+}
+
+fn padded_record(size: usize) -> Vec<u8> {
+    // Where the length of a length changes, some sizes need another field.
+    for severity_text in ["", "x", "xx", "xxx"] {
+        let of = |length: usize| {
+            let record = LogRecord { severity_text: severity_text.to_owned(), ..record(" ".repeat(length)) };
+            logs_of(vec![record]).encode_to_vec()
+        };
+        let length = size.checked_sub(of(size).len() - size).expect("room for the envelopes");
+        if let Some(exact) = (length..length + 8).map(of).find(|request| request.len() == size) {
+            return exact;
+        }
+    }
+    panic!("no request of {size} bytes")
+}

@@ -11,7 +11,7 @@ use bessemer_runtime::{BoxFuture, Secret, Tasks};
 use http::{Request, Response, StatusCode, Version};
 
 use crate::client::{
-    Grpc, JSON, PROTOBUF, Raw, SIGNALS, grpc_path, gunzip, gzip, http_path, post, post_http2,
+    Grpc, JSON, PROTOBUF, Raw, SIGNALS, background_runtime, grpc_path, gunzip, gzip, http_path, post, post_http2,
 };
 use crate::fake::HttpFake;
 use crate::fake_grpc::GrpcFake;
@@ -239,8 +239,7 @@ impl Handler for Note {
 
 impl Versions {
     fn start(cert_pem: &str, key_pem: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all();
-        let runtime = { runtime }.build().unwrap();
+        let runtime = background_runtime();
         let tls = ServerTls {
             cert_pem: Some(cert_pem.to_owned()),
             key_pem: Some(Secret::new(key_pem)),

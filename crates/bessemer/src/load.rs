@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bessemer_config::{
-    Context, Diagnostic, DiskSources, Loaded, Severity, Source, SystemEnvironment,
+    Context as Reading, Diagnostic, DiskSources, Loaded, Severity, Source, SystemEnvironment,
 };
-use bessemer_pipeline::Built;
+use bessemer_pipeline::{Built, Context};
 
 use crate::{output, wire};
 
@@ -42,7 +42,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Loaded>> {
 pub(crate) fn load_text(name: &str, text: String) -> Option<Loaded> {
     let catalogs = wire::catalogs();
     let context =
-        Context { sources: &DiskSources, environment: &SystemEnvironment, catalog: &catalogs };
+        Reading { sources: &DiskSources, environment: &SystemEnvironment, catalog: &catalogs };
     let source: Arc<Source> = Source::new(name, text);
     shown(bessemer_config::load_text(&source, &context))
 }
@@ -69,7 +69,7 @@ pub(crate) fn check(paths: &[PathBuf], bind: bool) -> anyhow::Result<Found> {
         Err(findings) => return Ok(Found { findings, components: 0 }),
     };
     let mut findings = loaded.warnings;
-    match wire::wire(&loaded.graph, &wire::context_for_checks()) {
+    match wire::wire(&loaded.graph, &Context::detached()) {
         Err(more) => findings.extend(more),
         Ok(wired) if bind => findings.extend(occupied(&loaded.graph, &wired)),
         Ok(_) => {}

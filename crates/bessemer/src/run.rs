@@ -57,7 +57,7 @@ pub(crate) async fn start(
         .with_context(|| format!("cannot open the state file in {}", storage.display()))?;
     let limits = Limits { record_bytes_max: process.record_size.as_usize(), ..Limits::default() };
     let bodies = process.bodies.map_or_else(bodies_default, |size| size.0);
-    let context = wire::context(storage, bodies, limits, Arc::new(state));
+    let context = Context::new(storage.clone(), bodies, limits, Arc::new(state));
     let wired = match wire::wire(&graph, &context) {
         Ok(wired) => wired,
         Err(findings) => {

@@ -1,16 +1,12 @@
 //! Builds the components of a graph and compiles them into a plan.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use bessemer_config::{Code, Diagnostic, Graph, Node};
 use bessemer_pipeline::catalog::BuildError;
-use bessemer_pipeline::state::{MemoryState, State};
-use bessemer_pipeline::{Built, Catalogs, Context, Metrics, Plan, PlanError, Services};
-use bessemer_record::{Limits, Tails, TailsBuilder};
-use bessemer_runtime::{Budget, SystemClock, SystemRandom};
-use parking_lot::Mutex;
+use bessemer_pipeline::{Built, Catalogs, Context, Plan, PlanError};
+use bessemer_record::Tails;
 
 /// Every component of this binary.
 pub(crate) fn catalogs() -> Catalogs {
@@ -29,32 +25,6 @@ pub(crate) struct Wired {
     pub(crate) plan: Plan,
 }
 
-/// What components may use, for a run.
-pub(crate) fn context(
-    storage: &Path,
-    bodies: u64,
-    limits: Limits,
-    state: Arc<dyn State>,
-) -> Context {
-    Context {
-        id: String::new(),
-        clock: Arc::new(SystemClock::default()),
-        random: Arc::new(SystemRandom::default()),
-        metrics: Arc::new(Metrics::default()),
-        services: Arc::new(Services::default()),
-        state,
-        storage: storage.to_owned(),
-        bodies: Budget::new(bodies),
-        limits,
-        tails: Arc::new(Mutex::new(TailsBuilder::default())),
-    }
-}
-
-/// What components may use while a graph is only checked.
-pub(crate) fn context_for_checks() -> Context {
-    context(Path::new("data"), 1 << 20, Limits::default(), Arc::new(MemoryState::default()))
-}
-
 /// Makes every component; all errors at once.
 pub(crate) fn wire(graph: &Graph, context: &Context) -> Result<Wired, Vec<Diagnostic>> {
     let catalogs = catalogs();
@@ -62,8 +32,7 @@ pub(crate) fn wire(graph: &Graph, context: &Context) -> Result<Wired, Vec<Diagno
     let mut findings = Vec::new();
     for node in &graph.nodes {
         let Some(row) = catalogs.find(&node.kind) else { continue };
-        let context = Context { id: node.id.clone(), ..context.clone() };
-        match (row.build)(&node.settings, &context) {
+        match (row.build)(&node.settings, &context.of(&node.id)) {
             Ok(component) => drop(built.insert(node.id.clone(), component)),
             Err(BuildError::Shape(more)) => findings.extend(more),
             Err(BuildError::Value(error)) => findings.push(of_value(node, &error)),

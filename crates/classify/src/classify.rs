@@ -348,3 +348,6 @@ impl Encoder<'_> {
         Label { class, tail: self.context.tails.lock().add(&attributes) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,13 +104,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn folded(bodies: &[String]) -> Folded {
-        let mut folded = Folded::default();
-        for body in bodies {
-            folded.text.extend_from_slice(body.to_ascii_lowercase().as_bytes());
-            folded.ends.push(u32::try_from(folded.text.len()).unwrap());
-            folded.text.push(0xff);
-        }
-        folded
+        bodies.iter().map(String::as_bytes).collect()
     }
 
     fn by_hand(words: &[String], bodies: &[String]) -> Vec<(usize, Vec<usize>)> {

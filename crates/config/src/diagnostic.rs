@@ -49,6 +49,8 @@ pub enum Code {
     Wiring,
     /// A module could not be imported or instantiated.
     Module,
+    /// Something stands where it has no meaning.
+    Misplaced,
     /// A component takes part in no pipeline.
     Unwired,
     /// Something is accepted and has no effect.
@@ -74,6 +76,7 @@ impl Code {
             Self::Cycle => "BSM-0111",
             Self::Wiring => "BSM-0112",
             Self::Module => "BSM-0113",
+            Self::Misplaced => "BSM-0114",
             Self::Unwired => "BSM-0151",
             Self::Ignored => "BSM-0152",
             Self::Repaired => "BSM-0153",

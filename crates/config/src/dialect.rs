@@ -27,7 +27,7 @@ pub struct Read {
     pub graph: Graph,
     /// Errors and warnings, in the order they were found.
     pub diagnostics: Vec<Diagnostic>,
-    /// Ids of components whose settings are not all there, because of one of the errors.
+    /// Ids of components about which one of the errors says everything: of no known kind, mostly.
     pub incomplete: BTreeSet<String>,
 }
 

@@ -88,10 +88,13 @@ fn finish(
             incomplete.extend(read.incomplete);
         }
     }
-    // A graph with holes would only repeat what is known as dangling references.
-    let has_syntax_errors =
-        findings.iter().any(|finding| finding.code == Code::Syntax && finding.is_error());
-    if !has_syntax_errors {
+    let is_unread = |finding: &Diagnostic| {
+        finding.is_error() && matches!(finding.code, Code::Syntax | Code::Limit | Code::File)
+    };
+    if findings.iter().any(is_unread) {
+        // What follows from a text that was not understood is not worth a word.
+        findings.retain(is_unread);
+    } else {
         findings.extend(check::check(&mut graph, context.catalog, &incomplete));
     }
     let mut seen = HashSet::new();
@@ -101,6 +104,8 @@ fn finish(
     });
     diagnostic::sort(&mut findings);
     if findings.iter().any(Diagnostic::is_error) {
+        // Until the errors are repaired nobody knows what is wired.
+        findings.retain(|finding| finding.code != Code::Unwired);
         return Err(findings);
     }
     Ok(Loaded { graph, warnings: findings })

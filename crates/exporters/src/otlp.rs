@@ -3,6 +3,7 @@
 pub(crate) mod settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bessemer_config::Settings as RawSettings;
 use bessemer_net::body::{Encoding, compress};
@@ -76,7 +77,7 @@ impl Otlp {
                 self.rejected.count(ExportResponse::decode(&answer).ok());
                 Verdict::Delivered
             }
-            Err(status) => verdict(&status),
+            Err(status) => verdict(&status, outcome.retry_after),
         }
     }
 }
@@ -96,10 +97,10 @@ impl Exporter for Otlp {
     }
 }
 
-fn verdict(status: &Status) -> Verdict {
+fn verdict(status: &Status, after: Option<Duration>) -> Verdict {
     let reason = format!("{}: {}", status.code.as_str(), status.message);
     if grpc_is_retryable(status) {
-        return Verdict::Retry { after: status.retry_after, reason };
+        return Verdict::Retry { after, reason };
     }
     // Without RetryInfo this code says that the message is too large for the server.
     if status.code == Code::ResourceExhausted {

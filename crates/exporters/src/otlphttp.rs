@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
 use bessemer_net::body::{Encoding, compress};
-use bessemer_net::dial::{Answer, Client, Request, Settings as DialSettings};
+use bessemer_net::dial::{Answer, Client, DialError, Request, Settings as DialSettings};
 use bessemer_net::retry::Policy;
 use bessemer_pipeline::catalog::{BuildError, QueueSettings, read};
 use bessemer_pipeline::{Built, Context, Delivery, Exporter, SettingsError, Verdict};
 use bessemer_record::message::{ExportResponse, Status};
 use bessemer_record::{Checked, Signal, json};
-use bessemer_runtime::{BoxFuture, Clock};
+use bessemer_runtime::BoxFuture;
 use http::uri::PathAndQuery;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,6 @@ pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, 
         encoding: settings.client.compression.unwrap_or(Encoding::Gzip),
         policy: settings.retry_on_failure.policy(),
         concurrency: settings.sending_queue.consumers(),
-        clock: Arc::clone(&context.clock),
         rejected: Rejected::new(context),
     };
     Ok(Built::Exporter { exporter: Arc::new(exporter), queue: settings.queue })
@@ -96,7 +95,6 @@ struct OtlpHttp {
     encoding: Encoding,
     policy: Policy,
     concurrency: usize,
-    clock: Arc<dyn Clock>,
     rejected: Rejected,
 }
 
@@ -143,13 +141,14 @@ impl OtlpHttp {
                 self.rejected.count(self.read(&answer));
                 Verdict::Delivered
             }
-            Ok(answer) if answer.is_retryable() => Verdict::Retry {
-                after: answer.retry_after(self.clock.unix_nanos()),
-                reason: self.reason(&answer),
-            },
+            Ok(answer) if answer.is_retryable() => {
+                Verdict::Retry { after: outcome.retry_after, reason: self.reason(&answer) }
+            }
             Ok(answer) => {
                 Verdict::Refused { status: answer.status.as_u16(), reason: self.reason(&answer) }
             }
+            // A client is closed on the way down: the record stays in the journal.
+            Err(DialError::Cancelled) => Verdict::retry("shutting down"),
             Err(error) if error.is_retryable() => Verdict::retry(error.to_string()),
             Err(error) => Verdict::refused(error.to_string()),
         }

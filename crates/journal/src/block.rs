@@ -299,13 +299,7 @@ fn decode_grouped(header: &BlockHeader, mut raw: Bytes) -> Option<Vec<Entry>> {
     Some(entries)
 }
 
-fn entry(
-    header: &BlockHeader,
-    sequence: u64,
-    head: &Head,
-    meta: Bytes,
-    payload: Bytes,
-) -> Entry {
+fn entry(header: &BlockHeader, sequence: u64, head: &Head, meta: Bytes, payload: Bytes) -> Entry {
     Entry {
         sequence,
         items: head.items,
@@ -375,8 +369,7 @@ mod tests {
     #[test]
     fn small_entries_share_blocks_and_large_ones_own_theirs() {
         let sizes = [10, 0, LARGE_BYTES_MIN, 500, 1 << 20, 7];
-        let entries: Vec<_> =
-            (0..).zip(sizes).map(|(n, len)| entry(100 + 2 * n, len, 9)).collect();
+        let entries: Vec<_> = (0..).zip(sizes).map(|(n, len)| entry(100 + 2 * n, len, 9)).collect();
         for compression in [Compression::Lz4, Compression::None] {
             let blocks = check_round_trip(&entries, compression);
             let counts: Vec<_> = blocks.iter().map(|block| block.entries).collect();

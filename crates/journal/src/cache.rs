@@ -96,9 +96,8 @@ mod tests {
     fn the_oldest_go_first_and_readers_of_them_are_sent_to_the_disk() {
         let mut cache = Cache::new(1000, 100);
         cache.push([entry(100, 0, 300), entry(110, 1, 300), entry(120, 0, 300)]);
-        let find = |cache: &Cache, position, sink| {
-            cache.find(position, SinkIndex(sink), Lane::Normal)
-        };
+        let find =
+            |cache: &Cache, position, sink| cache.find(position, SinkIndex(sink), Lane::Normal);
         assert_eq!(cache.start(), 110);
         assert_eq!(find(&cache, 105, 0), Lookup::Older);
         assert_eq!(find(&cache, 110, 0), Lookup::Hit(entry(120, 0, 300)));

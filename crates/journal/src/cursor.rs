@@ -102,7 +102,12 @@ impl Cursor {
     }
 
     /// Takes note that the reader came to an entry of its own.
-    pub(crate) fn give(&mut self, entry: Range<u64>, bytes: u64, appended_unix_nanos: u64) -> Given {
+    pub(crate) fn give(
+        &mut self,
+        entry: Range<u64>,
+        bytes: u64,
+        appended_unix_nanos: u64,
+    ) -> Given {
         let mut settled = self.settled_within(&entry);
         if entry.start < self.position {
             // The entry that the low end cuts in two: what lies below was settled.

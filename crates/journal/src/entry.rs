@@ -161,9 +161,12 @@ impl Head {
     pub(crate) const BYTES_MAX: usize = 10 + 1 + 5 + 1 + 32 + 5 + 5;
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        let mask = (0..4).zip(self.routes.0).fold(0, |mask, (n, word)| {
-            if word == 0 { mask } else { mask | 1 << n }
-        });
+        let mask = (0..4).zip(self.routes.0).fold(
+            0,
+            |mask, (n, word)| {
+                if word == 0 { mask } else { mask | 1 << n }
+            },
+        );
         put_varint(out, self.gap);
         // Lane and route words share a byte: bit 4 for normal, bits 0-3 for the words that follow.
         out.put_u8(mask | (self.lane as u8) << 4);

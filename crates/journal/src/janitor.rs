@@ -167,8 +167,13 @@ impl Janitor {
     fn sync_cursors_if_due(&mut self) {
         let now = self.core.env.clock.monotonic();
         let lows = self.core.lows();
-        let due = now.saturating_sub(self.cursors_synced_at) >= self.core.options.cursor_sync_interval
-            || !self.core.main.oldest(Keep::Newest, |segment| !self.needed(segment, &lows)).is_empty();
+        let due = now.saturating_sub(self.cursors_synced_at)
+            >= self.core.options.cursor_sync_interval
+            || !self
+                .core
+                .main
+                .oldest(Keep::Newest, |segment| !self.needed(segment, &lows))
+                .is_empty();
         if due {
             self.core.save_cursors();
             self.core.sync_cursors();
@@ -191,7 +196,8 @@ impl Janitor {
         let budget = core.options.budget_bytes;
         let tight = budget.saturating_sub(core.disk_bytes()) < budget / 8;
         delete_oldest(&core.env, dirs, &core.main, Keep::Newest, |segment| {
-            let free = !self.needed(segment, &lows) && (tight || !self.is_retained(segment, retained));
+            let free =
+                !self.needed(segment, &lows) && (tight || !self.is_retained(segment, retained));
             retained = retained.saturating_sub(segment.file_bytes);
             free
         });

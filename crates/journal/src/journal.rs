@@ -61,8 +61,8 @@ impl Journal {
         let env = Env { disk, clock, random, counters: Arc::new(Counters::default()) };
         let opened = open(env, options, sinks, Drive::Threads)?;
         let Opened { core, writer, janitor, requests, report } = opened;
-        let finished = start(&core, writer, janitor)
-            .map_err(|source| OpenError::Io { path: dir, source })?;
+        let finished =
+            start(&core, writer, janitor).map_err(|source| OpenError::Io { path: dir, source })?;
         Ok((Self::new(core, requests, Some(finished)), report))
     }
 

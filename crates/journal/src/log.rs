@@ -78,9 +78,8 @@ impl Log {
     /// its numbers may be given again.
     pub(crate) fn commit(&mut self, blocks: &[Block]) -> Result<(), CommitError> {
         let Some(last) = blocks.last() else { return Ok(()) };
-        let full = |active: &Active| {
-            !active.fresh && active.size_with(blocks) > self.spec.segment_bytes
-        };
+        let full =
+            |active: &Active| !active.fresh && active.size_with(blocks) > self.spec.segment_bytes;
         if self.active.as_ref().is_some_and(full) {
             self.retire();
         }

@@ -27,6 +27,8 @@ pub struct Reader {
     epoch: u64,
     tail: watch::Receiver<u64>,
     ready: VecDeque<Entry>,
+    /// All that is wanted below this number was read from disk, and is in `ready` at the latest.
+    passed: u64,
     walk: Walk,
 }
 
@@ -53,7 +55,7 @@ impl Reader {
         let index = u8::try_from(sink).ok().filter(|_| !orphan).map(SinkIndex);
         let tail = core.tail.subscribe();
         let (ready, walk) = (VecDeque::new(), Walk::default());
-        Self { core, sink, index, lane, epoch, tail, ready, walk }
+        Self { core, sink, index, lane, epoch, tail, ready, passed: 0, walk }
     }
 
     /// The next entry; waits for one. `None` when the journal was closed or the reader replaced.
@@ -122,6 +124,12 @@ impl Reader {
         if let Some(entry) = self.ready.pop_front() {
             return Step::Serve(entry);
         }
+        let position = if position < self.passed {
+            self.core.skip_to(self.sink, self.lane, self.epoch, self.passed);
+            self.passed
+        } else {
+            position
+        };
         let found = {
             let cache = self.core.cache.lock();
             match self.index {
@@ -155,9 +163,7 @@ impl Reader {
     }
 
     fn take(&mut self, batch: Batch) {
-        if batch.entries.is_empty() {
-            self.core.skip_to(self.sink, self.lane, self.epoch, batch.position);
-        }
+        self.passed = batch.position;
         self.ready.extend(batch.entries);
     }
 

@@ -218,7 +218,8 @@ fn read_footer(file: &dyn DiskFile, len: u64, seed: u32) -> Option<Footer> {
     let wanted = len.min((FOOTER_BYTES_MAX + TRAILER_BYTES) as u64);
     let mut bytes = vec![0; usize::try_from(wanted).ok()?];
     let count = read_full(file, len - wanted, &mut bytes).ok()?;
-    let (rest, trailer) = bytes.get(..count)?.split_at_checked(count.checked_sub(TRAILER_BYTES)?)?;
+    let (rest, trailer) =
+        bytes.get(..count)?.split_at_checked(count.checked_sub(TRAILER_BYTES)?)?;
     let body = rest.get(rest.len().checked_sub(trailer_body_len(trailer)?)?..)?;
     Footer::decode(body, trailer, seed).filter(|footer| footer.data_end <= len)
 }
@@ -232,14 +233,12 @@ fn scan(file: Arc<dyn DiskFile>, segment: &mut Segment, bound: u64) -> Option<To
         let next = match patiently(|| scanner.look()) {
             Ok(Found::Block(header)) if header.first >= bound => break,
             Ok(Found::Block(header)) => {
-                let intact = header.first >= segment.end
-                    && accept(&scanner, &header, segment);
+                let intact = header.first >= segment.end && accept(&scanner, &header, segment);
                 if intact {
                     segment.damage.append(&mut suspect);
                 } else {
                     suspect.push(scanner.offset);
-                    scanner.nonzero_end =
-                        scanner.nonzero_end.max(header.data_end(scanner.offset));
+                    scanner.nonzero_end = scanner.nonzero_end.max(header.data_end(scanner.offset));
                 }
                 scanner.pass(&header);
                 continue;

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use crate::block::{Block, Builder};
 use crate::catalog::{Segment, Stage};
 use crate::core::{Core, Sink};
-use crate::entry::{Entry, Lane};
+use crate::entry::{Entry, Lane, Routes, SinkIndex};
 use crate::log::Log;
 use crate::walk::{Walk, Wanted};
 
@@ -62,7 +62,8 @@ impl Spiller {
 
     /// Closes the log once all of it is settled, so that it can be deleted.
     pub(crate) fn retire_if_drained(&mut self, core: &Core, lows: [u64; 2]) {
-        let drained = |sink: &Sink| sink.spill.end().is_some_and(|end| lows.iter().all(|low| *low >= end));
+        let drained =
+            |sink: &Sink| sink.spill.end().is_some_and(|end| lows.iter().all(|low| *low >= end));
         if core.sinks.get(self.sink).is_some_and(drained) {
             self.log.retire();
         }
@@ -86,7 +87,8 @@ impl Spiller {
                 let low = if entry.lane == Lane::Urgent { urgent } else { normal };
                 if entry.end() > low && entry.sequence < span.until {
                     bytes += entry.bytes();
-                    entries.push(entry);
+                    // In its own log the sink is the only one, with bit 0.
+                    entries.push(Entry { routes: Routes::to([SinkIndex(0)]), ..entry });
                 }
             }
             if batch.at_end {

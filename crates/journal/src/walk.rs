@@ -18,6 +18,8 @@ const ATTEMPTS_MAX: u32 = 5;
 #[derive(Default)]
 pub(crate) struct Walk {
     place: Option<Place>,
+    /// The place is behind all blocks that end at or below this number.
+    passed: u64,
     failures: u32,
 }
 
@@ -71,14 +73,20 @@ impl Walk {
         wanted: Wanted,
         position: u64,
     ) -> io::Result<Batch> {
+        if position < self.passed {
+            // Not all that was read last time was used.
+            self.place = None;
+        }
         let mut position = position;
         loop {
+            self.passed = position;
             if !self.enter(env, catalog, wanted, &mut position)? {
                 return Ok(Batch { position, at_end: true, ..Batch::default() });
             }
             match self.step(env, wanted, &mut position) {
                 Ok(Next::Entries(entries)) => {
                     self.failures = 0;
+                    self.passed = position;
                     return Ok(Batch { entries, position, at_end: false });
                 }
                 Ok(Next::Passed) => self.failures = 0,

@@ -10,7 +10,7 @@ use crate::block::{Block, Builder};
 use crate::core::Core;
 use crate::entry::{Append, Entry};
 use crate::error::{AppendError, FullOf};
-use crate::format::{GROUP_ALIGNMENT, LARGE_BYTES_MIN};
+use crate::format::{DATA_START, FOOTER_BYTES_MAX, GROUP_ALIGNMENT, LARGE_BYTES_MIN};
 use crate::log::{CommitError, Log};
 use crate::mailbox::Mailbox;
 use crate::options::Compression;
@@ -18,6 +18,9 @@ use crate::stats;
 
 /// When to try again after a refusal for lack of space.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What is kept free for the header of a new segment and the footers of two.
+const SEGMENT_OVERHEAD_BYTES: u64 = DATA_START + 2 * (FOOTER_BYTES_MAX as u64 + GROUP_ALIGNMENT);
 
 /// Where the entries of an append are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,13 +112,15 @@ impl Writer {
     }
 
     fn write(&mut self, requests: Vec<Request>) {
-        let mut room = self.core.options.budget_bytes.saturating_sub(self.core.disk_bytes());
+        let used = self.core.disk_bytes() + SEGMENT_OVERHEAD_BYTES;
+        let mut room = self.core.options.budget_bytes.saturating_sub(used);
         let mut builder = Builder::new(self.core.options.compression);
         let (mut accepted, mut entries) = (Vec::new(), Vec::new());
         let mut next = self.next;
         let now = self.core.env.clock.unix_nanos();
         for mut request in requests {
-            let bytes = request.appends.iter().map(Ready::bytes).sum::<u64>() + GROUP_ALIGNMENT;
+            let bytes: u64 = request.appends.iter().map(Ready::bytes).sum();
+            let bytes = bytes + bytes / 1024 + GROUP_ALIGNMENT;
             let numbered = number(&mut request, next, now);
             if let Some(of) = self.full(&numbered, bytes, room) {
                 self.core.env.counters.refused();

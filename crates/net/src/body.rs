@@ -11,6 +11,7 @@ pub mod encoding;
 mod gzip;
 mod inflate;
 mod request;
+mod slots;
 mod slow;
 
 use std::time::Duration;
@@ -184,7 +185,7 @@ where
     let mut collector = Collector::new(wire_max, budget);
     collector.announce(body.size_hint().exact())?;
     collect(body, &mut collector, limits, |_| Ok(None)).await?;
-    let (wire, permit) = collector.finish()?;
+    let (wire, permit) = collector.finish();
     inflate_cooperatively(encoding, wire, permit, limits).await
 }
 
@@ -201,9 +202,14 @@ pub(crate) async fn inflate_cooperatively(
     if encoding.is_identity() {
         return Ok(Received { inflated: wire, encoded: None, permit });
     }
-    let mut inflater = Inflater::new(encoding, &wire, limits.inflated_bytes_max)?;
+    let claims_large = inflate::claimed_size(encoding, &wire) > Some(inflate::LARGE_MIN);
+    let mut turn = if claims_large { Some(slots::large().await) } else { None };
+    let mut inflater = Inflater::new(encoding, &wire, limits.inflated_bytes_max);
     loop {
-        collect::cover(&mut permit, wire.len() + inflater.output_bytes_after_step())?;
+        if turn.is_none() && inflater.is_large_after_step() {
+            turn = Some(slots::large().await);
+        }
+        collect::cover(&mut permit, wire.len() + inflater.bytes_after_step())?;
         match inflater.step(&wire)? {
             Progress::Done => break,
             Progress::More => tokio::task::yield_now().await,

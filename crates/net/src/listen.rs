@@ -95,10 +95,9 @@ pub fn bind(name: &str, settings: &Settings) -> Result<Bound, BindError> {
     let tls = settings.tls.as_ref().map(|settings| {
         tls::Server::from_settings(settings, Arc::new(SystemClock::default())).map(Arc::new)
     });
-    let tls = tls.transpose().map_err(|source| BindError::Tls {
-        endpoint: settings.endpoint.clone(),
-        source,
-    })?;
+    let tls = tls
+        .transpose()
+        .map_err(|source| BindError::Tls { endpoint: settings.endpoint.clone(), source })?;
     let (listener, address) = endpoint::open(&settings.endpoint)?;
     let stats = Arc::new(ListenerStats::default());
     Ok(Bound { listener, address, name: name.into(), tls, settings: settings.clone(), stats })

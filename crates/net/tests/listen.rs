@@ -1,5 +1,12 @@
 //! The listening half against real sockets: protocols, limits, TLS, hostile clients.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that panics fails its test, as it should"
+)]
+
 #[path = "listen/drain.rs"]
 mod drain;
 #[path = "listen/floods.rs"]

@@ -9,7 +9,7 @@ use bessemer_config::catalog::RowInfo;
 pub use bessemer_config::catalog::{Role, Stability};
 use bessemer_config::{Diagnostic, Settings};
 use bessemer_record::{Limits, Signal, TailsBuilder};
-use bessemer_runtime::{Budget, Clock, Random};
+use bessemer_runtime::{Budget, Clock, Random, SystemClock, SystemRandom};
 use parking_lot::Mutex;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::outlet::Ack;
 use crate::receiver::Receiver;
 use crate::services::Services;
-use crate::state::State;
+use crate::state::{MemoryState, State};
 use crate::step::{Route, Step};
 
 /// One component in a catalogue.
@@ -79,6 +79,36 @@ pub struct Context {
     pub limits: Limits,
     /// Where steps register attribute sets that they append to records.
     pub tails: Arc<Mutex<TailsBuilder>>,
+}
+
+impl Context {
+    /// What the components of one process share, with the clocks of the machine.
+    pub fn new(storage: PathBuf, bodies_bytes: u64, limits: Limits, state: Arc<dyn State>) -> Self {
+        Self {
+            id: String::new(),
+            clock: Arc::new(SystemClock::default()),
+            random: Arc::new(SystemRandom::default()),
+            metrics: Arc::new(Metrics::default()),
+            services: Arc::new(Services::default()),
+            state,
+            storage,
+            bodies: Budget::new(bodies_bytes),
+            limits,
+            tails: Arc::new(Mutex::new(TailsBuilder::default())),
+        }
+    }
+
+    /// The same for checks and tests, where nothing is kept.
+    pub fn detached() -> Self {
+        let state = Arc::new(MemoryState::default());
+        Self::new(PathBuf::from("data"), 1 << 20, Limits::default(), state)
+    }
+
+    /// The same for the component with this id.
+    #[must_use]
+    pub fn of(&self, id: &str) -> Self {
+        Self { id: id.to_owned(), ..self.clone() }
+    }
 }
 
 impl std::fmt::Debug for Context {

@@ -1,5 +1,6 @@
 //! Processors: one file each, and the table of them.
 
+mod attributes;
 mod batch;
 mod connector_routing;
 mod memory_limiter;
@@ -10,6 +11,18 @@ use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
 
 /// Every component of this crate.
 pub const CATALOG: &[Row] = &[
+    Row {
+        name: "otelcol.processor.attributes",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Inserts, changes, hashes, extracts, converts and deletes record attributes.",
+        example: attributes::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<attributes::Settings>,
+        build: attributes::build,
+    },
     Row {
         name: "otelcol.processor.batch",
         aliases: &[],

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
+use bessemer_config::value::PipelineName;
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::program::NO_ROUTE;
 use bessemer_pipeline::{Built, Context, Route, Scratch, SettingsError};
@@ -47,8 +48,7 @@ pub(crate) struct Settings {
     pub attribute_source: Source,
     /// Pipelines of records whose value is in no row; none: such records go nowhere.
     #[serde(default)]
-    #[schemars(extend("format" = "pipeline"))]
-    pub default_pipelines: Vec<String>,
+    pub default_pipelines: Vec<PipelineName>,
     /// Rows by value.
     #[serde(default)]
     pub table: Vec<Row>,
@@ -72,8 +72,7 @@ pub(crate) struct Row {
     /// The value, compared exactly; numbers and booleans by their text.
     pub value: String,
     /// Pipelines that get such records.
-    #[schemars(extend("format" = "pipeline"))]
-    pub pipelines: Vec<String>,
+    pub pipelines: Vec<PipelineName>,
 }
 
 pub(crate) fn build(settings: &RawSettings, _: &Context) -> Result<Built, BuildError> {
@@ -149,7 +148,8 @@ impl Routing {
 }
 
 /// The index of a list of pipelines; equal lists share one.
-fn target(targets: &mut Vec<Vec<String>>, pipelines: Vec<String>) -> u16 {
+fn target(targets: &mut Vec<Vec<String>>, pipelines: Vec<PipelineName>) -> u16 {
+    let pipelines: Vec<String> = pipelines.into_iter().map(|name| name.0).collect();
     let index = targets.iter().position(|known| *known == pipelines).unwrap_or_else(|| {
         targets.push(pipelines);
         targets.len() - 1

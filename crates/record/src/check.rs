@@ -9,6 +9,7 @@ mod error;
 mod exact;
 mod facts;
 mod fast;
+mod fields;
 mod input;
 mod text;
 mod walk;
@@ -19,7 +20,7 @@ use crate::limits::Limits;
 use crate::signal::Signal;
 
 pub use error::{CheckError, CheckErrorKind};
-pub(crate) use facts::{Extent, Facts, facts, key_bit, key_of, point_attributes};
+pub(crate) use facts::{Extent, Facts, facts, key_and_value, key_bit, key_of, point_attributes};
 pub(crate) use walk::{Part, Visitor, walk};
 
 /// An OTLP export request in protobuf that is known to be well formed. Cheap to clone.

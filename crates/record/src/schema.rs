@@ -121,6 +121,12 @@ impl Message {
         self.fields.iter().find(|field| field.number == number)
     }
 
+    /// The field that is written with this tag, which has two bytes.
+    pub(crate) fn field_by_long_tag(&self, tag: u32) -> Option<&'static Field> {
+        let field = self.field(tag >> 3)?;
+        (field.number >= 16 && u32::from(field.kind.wire_type()) == tag & 7).then_some(field)
+    }
+
     /// The field that is written with this one-byte tag.
     #[inline]
     pub(crate) fn field_by_tag(&self, tag: u8) -> Option<&'static Field> {

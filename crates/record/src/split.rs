@@ -1,5 +1,10 @@
 //! Cutting batches into smaller ones and joining them.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "there are less records than bytes, and these fit 32 bits"
+)]
+
 use std::ops::Range;
 
 use bytes::Bytes;

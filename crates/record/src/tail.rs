@@ -3,6 +3,11 @@
 //! Protobuf lets a repeated field stand anywhere in a message, so adding attributes to a record is
 //! appending bytes to it: a tail.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "a program has far less than 2^32 sets of attributes"
+)]
+
 use std::sync::Arc;
 
 use crate::check::key_bit;

@@ -3,6 +3,11 @@
 //! Readers here serve bytes that [`crate::check`] has accepted: they cannot fail, and end early
 //! should the bytes be damaged after all. See <https://protobuf.dev/programming-guides/encoding/>.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "bytes are cut out of numbers on purpose"
+)]
+
 /// Wire type of `int32`, `int64`, `uint32`, `uint64`, `sint32`, `bool` and enumerations.
 pub(crate) const VARINT: u8 = 0;
 /// Wire type of `fixed64`, `sfixed64` and `double`.
@@ -62,15 +67,16 @@ impl<'a> Reader<'a> {
         self.offset
     }
 
+    #[inline]
     fn field(&mut self) -> Option<(u32, WireValue<'a>)> {
         let (number, wire_type) = self.tag()?;
         let value = match wire_type {
-            VARINT => WireValue::Varint(self.varint()?),
-            FIXED64 => WireValue::Fixed64(u64::from_le_bytes(*self.take(8)?.first_chunk()?)),
             LEN => {
                 let len = usize::try_from(self.varint()?).ok()?;
                 WireValue::Bytes(self.take(len)?)
             }
+            VARINT => WireValue::Varint(self.varint()?),
+            FIXED64 => WireValue::Fixed64(u64::from_le_bytes(*self.take(8)?.first_chunk()?)),
             FIXED32 => WireValue::Fixed32(u32::from_le_bytes(*self.take(4)?.first_chunk()?)),
             GROUP_START => WireValue::Group(self.group(number)?),
             _ => return None,
@@ -78,23 +84,27 @@ impl<'a> Reader<'a> {
         Some((number, value))
     }
 
+    #[inline]
     fn tag(&mut self) -> Option<(u32, u8)> {
         let tag = u32::try_from(self.varint()?).ok()?;
         Some((tag >> 3, (tag & 7) as u8))
     }
 
+    #[inline]
     fn varint(&mut self) -> Option<u64> {
         let (value, len) = read_varint(self.message.get(self.offset..)?)?;
         self.offset += len;
         Some(value)
     }
 
+    #[inline]
     fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let bytes = self.message.get(self.offset..)?.get(..len)?;
         self.offset += len;
         Some(bytes)
     }
 
+    #[cold]
     fn group(&mut self, number: u32) -> Option<&'a [u8]> {
         let start = self.offset;
         let mut open = vec![number];
@@ -124,6 +134,7 @@ impl<'a> Reader<'a> {
 impl<'a> Iterator for Reader<'a> {
     type Item = (u32, WireValue<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.offset >= self.message.len() {
             return None;
@@ -142,12 +153,18 @@ impl<'a> Iterator for Reader<'a> {
 /// Reads the varint at the start of `bytes`: its value and length.
 #[inline]
 pub(crate) fn read_varint(bytes: &[u8]) -> Option<(u64, usize)> {
-    let first = *bytes.first()?;
-    if first < 0x80 {
-        return Some((u64::from(first), 1));
+    match *bytes {
+        [first, ..] if first < 0x80 => Some((u64::from(first), 1)),
+        [first, second, ..] if second < 0x80 => {
+            Some((u64::from(first & 0x7F) | u64::from(second) << 7, 2))
+        }
+        _ => read_long_varint(bytes),
     }
-    let mut value = u64::from(first & 0x7F);
-    for (index, &byte) in bytes.iter().enumerate().take(10).skip(1) {
+}
+
+fn read_long_varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0;
+    for (index, &byte) in bytes.iter().enumerate().take(10) {
         value |= u64::from(byte & 0x7F) << (7 * index);
         if byte < 0x80 {
             // The tenth byte has room for one bit.

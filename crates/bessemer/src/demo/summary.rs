@@ -1,6 +1,5 @@
 //! What the demo shows: rates, classes, routes, the last critical records with their reasons.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use bessemer_pipeline::metrics::{ClassLabels, component};
@@ -90,23 +89,21 @@ fn classes(context: &Context) -> [u64; 3] {
 async fn page(context: &Context, status: &Status, before: [u64; 3], now: [u64; 3]) -> String {
     let mut text = String::new();
     let rate: u64 = now.iter().zip(before).map(|(now, before)| now - before).sum();
-    // Writing to a string cannot fail.
-    drop(write!(text, "{rate:>6} records/s   "));
+    text.push_str(&format!("{rate:>6} records/s   "));
     for (class, count) in CLASSES.iter().zip(now) {
-        drop(write!(text, "{class} {count:<8}"));
+        text.push_str(&format!("{class} {count:<8}"));
     }
     text.push('\n');
     for destination in status.destinations() {
         let delivered = context.metrics.delivered.get_or_create_owned(&component(&destination.id)).get();
         let state = if destination.healthy { "ok" } else { "retrying" };
-        drop(writeln!(
-            text,
-            "       -> {:34} {state:9} delivered {delivered:<8} queued {}",
+        text.push_str(&format!(
+            "       -> {:34} {state:9} delivered {delivered:<8} queued {}\n",
             destination.id, destination.queue_records
         ));
     }
     for event in last_critical(context).await {
-        drop(writeln!(text, "  critical  {}", describe(&event)));
+        text.push_str(&format!("  critical  {}\n", describe(&event)));
     }
     text
 }

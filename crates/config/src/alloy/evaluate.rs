@@ -10,7 +10,7 @@ use super::literal::{unquote, whole};
 use super::operate;
 use super::stdlib::{self, Call};
 use super::token::Operator;
-use super::tree::{Entry, Expression, Extent, Shape, Step};
+use super::tree::{Entry, Expression, Extent, Link, Shape, Step};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::environment::Environment;
 use crate::source::{Location, Source};
@@ -69,7 +69,7 @@ impl Evaluator<'_> {
                 }
                 return Ok(value);
             }
-            Shape::Powers(operands) => self.powers(operands)?,
+            Shape::Powers(first, links) => self.powers(first, links)?,
             Shape::Path(base, steps) => return self.path(base, steps),
         };
         Ok(Value::new(data, at))
@@ -105,9 +105,10 @@ impl Evaluator<'_> {
         Ok(Data::Object(object))
     }
 
-    fn powers(&self, operands: &[Expression]) -> Result<Data, Box<Diagnostic>> {
-        let values = operands.iter().map(|operand| self.expression(operand));
-        let mut values = values.collect::<Result<Vec<_>, _>>()?;
+    fn powers(&self, first: &Expression, links: &[Link]) -> Result<Data, Box<Diagnostic>> {
+        let operands = std::iter::once(first).chain(links.iter().map(|link| &link.operand));
+        let mut values =
+            operands.map(|operand| self.expression(operand)).collect::<Result<Vec<_>, _>>()?;
         let mut right = values.pop().unwrap_or_default();
         while let Some(left) = values.pop() {
             let data = operate::binary(&left, Operator::Power, &right)?;

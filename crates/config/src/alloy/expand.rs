@@ -42,7 +42,7 @@ pub(super) struct Engine<'a> {
     pub(super) diagnostics: RefCell<Vec<Diagnostic>>,
     /// The names of the texts that are being imported.
     pub(super) imports: RefCell<Vec<String>>,
-    /// Components whose settings could not all be evaluated.
+    /// Components that do not exist.
     pub(super) incomplete: RefCell<BTreeSet<String>>,
     /// The definitions that are being instantiated.
     instances: RefCell<Vec<Rc<Block>>>,
@@ -84,6 +84,10 @@ impl<'a> Engine<'a> {
         for source in sources {
             let body = self.parse(source).body;
             statements.extend(body.into_iter().map(|statement| (statement, Arc::clone(source))));
+        }
+        if self.diagnostics.borrow().iter().any(Diagnostic::is_error) {
+            // What is left of a text that does not follow the grammar would only raise false findings.
+            return graph;
         }
         let blocks = unit.blocks(&statements);
         let (options, components): (Vec<_>, Vec<_>) =
@@ -171,7 +175,7 @@ impl<'e> Unit<'e> {
                     let at = Location::new(source, attribute.name_at.range());
                     let message = format!("attribute \"{}\" can not stand here", attribute.name);
                     self.engine.report(
-                        Diagnostic::error(Code::Syntax, &at, message)
+                        Diagnostic::error(Code::Misplaced, &at, message)
                             .with_help("settings belong into the block of a component"),
                     );
                 }
@@ -279,11 +283,7 @@ impl<'e> Unit<'e> {
         }
         let evaluator = self.evaluator(&entry.source);
         let shape = Shape::of(&row.schema);
-        let (settings, is_complete) =
-            lower::body(self.engine, &evaluator, &entry.block.body, Some(shape));
-        if !is_complete {
-            self.engine.incomplete.borrow_mut().insert(entry.id.clone());
-        }
+        let (settings, _) = lower::body(self.engine, &evaluator, &entry.block.body, Some(shape));
         let label = format!("{}{}", self.prefix, entry.block.label());
         let settings = Value::new(Data::Object(settings), at.clone());
         let mut node = Node::new(&row.name, &label, settings, at);

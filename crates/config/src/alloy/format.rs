@@ -12,6 +12,7 @@ use super::literal::{quote, unquote};
 use super::tree::{Attribute, Block, Entry, Expression, Extent, File, Shape, Statement, Step};
 use crate::source::Source;
 
+mod breaks;
 mod columns;
 mod weave;
 
@@ -36,14 +37,16 @@ enum Piece {
 
 /// Formats a text that has been parsed without errors.
 pub(crate) fn format(source: &Source, file: &File) -> String {
-    let mut walk = Walk { source, pieces: Vec::new() };
+    let mut walk = Walk { source, comments: &file.comments, pieces: Vec::new() };
     walk.body(&file.body);
-    let lines = weave::weave(source, walk.pieces, &file.comments);
+    let pieces = std::mem::take(&mut walk.pieces);
+    let lines = weave::weave(source, pieces, &file.comments);
     columns::align(&lines)
 }
 
 struct Walk<'a> {
     source: &'a Source,
+    comments: &'a [Extent],
     pieces: Vec<Piece>,
 }
 
@@ -74,10 +77,6 @@ impl Walk<'_> {
         self.line(from) != self.line(to)
     }
 
-    fn spans_lines(&self, extent: Extent) -> bool {
-        self.is_broken(extent.start, extent.end.saturating_sub(1))
-    }
-
     fn body(&mut self, body: &[Statement]) {
         let mut last_line = None;
         for statement in body {
@@ -93,7 +92,11 @@ impl Walk<'_> {
                 Statement::Attribute(attribute) => self.attribute(attribute),
                 Statement::Block(block) => self.block(block),
             }
-            self.push(if self.spans_lines(at) { Piece::Run } else { Piece::Line });
+            let breaks = match statement {
+                Statement::Attribute(attribute) => self.breaks(&attribute.value),
+                Statement::Block(_) => true,
+            };
+            self.push(if breaks { Piece::Run } else { Piece::Line });
         }
     }
 
@@ -148,23 +151,13 @@ impl Walk<'_> {
                 self.word(operator.as_str(), at.start);
                 self.expression(operand);
             }
-            Shape::Chain(first, links) => {
+            Shape::Chain(first, links) | Shape::Powers(first, links) => {
                 self.expression(first);
                 for link in links {
                     self.push(Piece::Blank);
                     self.word(link.operator.as_str(), link.operator_at);
                     self.push(Piece::Blank);
                     self.expression(&link.operand);
-                }
-            }
-            Shape::Powers(operands) => {
-                for (count, operand) in operands.iter().enumerate() {
-                    if count > 0 {
-                        self.push(Piece::Blank);
-                        self.mark("^");
-                        self.push(Piece::Blank);
-                    }
-                    self.expression(operand);
                 }
             }
             Shape::Path(base, steps) => self.path(base, steps),
@@ -232,17 +225,17 @@ impl Walk<'_> {
     fn map(&mut self, entries: &[Entry], at: Extent) {
         self.word("{", at.start);
         self.push(Piece::Indent);
-        let mut last_name = at.start;
-        let mut last: Option<&Entry> = None;
+        let mut last_end = at.start;
+        let mut last_breaks = false;
         for (count, entry) in entries.iter().enumerate() {
-            if self.is_broken(last_name, entry.name_at.start) {
-                let aligned = last.is_some_and(|last| !self.spans_lines(last.value.at));
+            if last_breaks || self.is_broken(last_end, entry.name_at.start) {
+                let aligned = count > 0 && !last_breaks;
                 self.push(if aligned { Piece::Line } else { Piece::Run });
             } else if count > 0 {
                 self.push(Piece::Blank);
             }
-            last_name = entry.name_at.end.saturating_sub(1);
-            last = Some(entry);
+            last_end = entry.value.at.end.saturating_sub(1);
+            last_breaks = self.breaks(&entry.value);
             self.name(entry.name_at);
             self.assign();
             self.expression(&entry.value);
@@ -251,7 +244,7 @@ impl Walk<'_> {
             }
         }
         let close = at.end - 1;
-        if !entries.is_empty() && self.is_broken(last_name, close) {
+        if !entries.is_empty() && (last_breaks || self.is_broken(last_end, close)) {
             self.mark(",");
             self.push(Piece::Run);
         }

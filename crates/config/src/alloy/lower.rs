@@ -1,5 +1,7 @@
 //! From the body of a block to settings, and from settings to the wires of a component.
 
+use std::collections::HashSet;
+
 use bessemer_record::Signal;
 
 use super::evaluate::Evaluator;
@@ -19,7 +21,7 @@ pub(super) fn body(
     statements: &[Statement],
     shape: Option<Shape<'_>>,
 ) -> (Object, bool) {
-    let mut lowering = Lowering { engine, evaluator, is_complete: true };
+    let mut lowering = Lowering { engine, evaluator, is_complete: true, failed: HashSet::new() };
     let object = lowering.body(statements, shape);
     (object, lowering.is_complete)
 }
@@ -28,6 +30,8 @@ struct Lowering<'a> {
     engine: &'a Engine<'a>,
     evaluator: &'a Evaluator<'a>,
     is_complete: bool,
+    /// Where the expressions start that have no value.
+    failed: HashSet<usize>,
 }
 
 impl Lowering<'_> {
@@ -45,8 +49,11 @@ impl Lowering<'_> {
                 Statement::Block(block) => self.block(block, &mut object, shape),
             }
         }
-        // Null is how a text says that a setting is not given.
-        object.fields.retain(|field| field.value.data != Data::Null);
+        // Null is how a text says that a setting is not given. What could not be evaluated stays, as
+        // a null: it is given, and its name can be checked.
+        object.fields.retain(|field| {
+            field.value.data != Data::Null || self.failed.contains(&field.value.at.range().start)
+        });
         object
     }
 
@@ -61,7 +68,8 @@ impl Lowering<'_> {
             Err(finding) => {
                 self.engine.report(*finding);
                 self.is_complete = false;
-                return;
+                self.failed.insert(attribute.value.at.start);
+                Value::new(Data::Null, self.evaluator.location(attribute.value.at))
             }
         };
         object.set(name.clone(), self.evaluator.location(attribute.name_at), value);

@@ -215,7 +215,7 @@ fn load(engine: &Engine<'_>, sources: &[Arc<Source>], at: &Location) -> Option<R
             };
             if !taken {
                 let message = "a module may hold declare and import blocks only";
-                engine.report(Diagnostic::error(Code::Module, &at, message));
+                engine.report(Diagnostic::error(Code::Misplaced, &at, message));
             }
         }
     }

@@ -89,7 +89,7 @@ pub(super) struct Parser<'t> {
     scanner: Scanner<'t>,
     strictness: Strictness,
     pub(super) token: Token,
-    comments: Vec<Vec<Extent>>,
+    comments: Vec<Extent>,
     findings: Vec<Finding>,
     faults: Vec<Fault>,
     depth: usize,
@@ -119,25 +119,15 @@ impl<'t> Parser<'t> {
 
     /// Goes to the next word, putting comments aside.
     pub(super) fn advance(&mut self) {
-        let mut group: Vec<Extent> = Vec::new();
-        let mut group_end = 0;
         loop {
             self.token = self.scanner.next(&mut self.faults);
             for (at, message) in std::mem::take(&mut self.faults) {
                 self.push(Code::Syntax, Extent { start: at, end: at + 1 }, message);
             }
             if self.token.kind != Kind::Comment {
-                break;
+                return;
             }
-            let extent = Extent { start: self.token.start, end: self.token.end };
-            if self.line(extent.start) > group_end + 1 && !group.is_empty() {
-                self.comments.push(std::mem::take(&mut group));
-            }
-            group_end = self.line(extent.end);
-            group.push(extent);
-        }
-        if !group.is_empty() {
-            self.comments.push(group);
+            self.comments.push(self.at());
         }
     }
 

@@ -30,8 +30,7 @@ impl Extent {
 #[derive(Debug, Default)]
 pub(crate) struct File {
     pub(crate) body: Vec<Statement>,
-    /// Comments in groups of adjacent lines.
-    pub(crate) comments: Vec<Vec<Extent>>,
+    pub(crate) comments: Vec<Extent>,
 }
 
 #[derive(Debug)]
@@ -87,7 +86,7 @@ pub(crate) enum Shape {
     /// Binary operators in the order in which they apply, from the left.
     Chain(Box<Expression>, Vec<Link>),
     /// `a ^ b ^ c`, which applies from the right.
-    Powers(Vec<Expression>),
+    Powers(Box<Expression>, Vec<Link>),
     /// Accesses, indexes and calls in the order in which they apply.
     Path(Box<Expression>, Vec<Step>),
 }

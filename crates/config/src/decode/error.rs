@@ -57,6 +57,10 @@ impl de::Error for Error {
     }
 
     fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        // Text may be a secret; numbers help.
+        if let de::Unexpected::Str(_) = unexpected {
+            return Self::invalid_type(unexpected, expected);
+        }
         Self::custom(format_args!("should be {expected}, got {unexpected}"))
     }
 

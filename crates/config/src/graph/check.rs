@@ -11,7 +11,7 @@ use crate::schema;
 
 /// Every finding about a graph; gives settings the form that decoding expects.
 ///
-/// `incomplete` are components with findings of their own, about whose settings nothing is said.
+/// `incomplete` are components whose dialect has said everything about them.
 pub(crate) fn check(
     graph: &mut Graph,
     catalog: &dyn Catalog,
@@ -29,9 +29,7 @@ pub(crate) fn check(
     wiring(graph, &rows, &mut findings);
     links(graph, &mut findings);
     findings.extend(cycle::cycles(graph, catalog));
-    if !findings.iter().any(Diagnostic::is_error) {
-        unwired(graph, &rows, &mut findings);
-    }
+    unwired(graph, &rows, &mut findings);
     findings
 }
 
@@ -69,7 +67,10 @@ fn settings(
                 continue;
             }
             let to = format!("{PIPELINE}.{name}");
-            graph.links.push(Link { from: node.id.clone(), to, at });
+            let is_known = graph.links.iter().any(|link| link.from == node.id && link.to == to);
+            if !is_known {
+                graph.links.push(Link { from: node.id.clone(), to, at });
+            }
         }
     }
 }

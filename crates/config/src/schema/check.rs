@@ -111,7 +111,11 @@ impl Checker {
         if kind_fits(value, shape) {
             return true;
         }
-        let expected = shape.types().join(" or ");
+        let expected = match shape.format() {
+            "duration" => "a duration such as \"5s\"".to_owned(),
+            "size" => "a size such as \"10MB\"".to_owned(),
+            _ => shape.types().join(" or "),
+        };
         let message = format!("\"{name}\" should be {expected}, got {}", value.kind());
         self.findings.push(wrong(&value.at, message));
         false

@@ -125,7 +125,7 @@ fn errors_point_at_the_name_or_value_that_is_wrong() {
     );
     assert_eq!(
         refusal::<Batch>("send_batch_size = -1"),
-        "test.alloy:2:19: error BSM-0107: should be u32, got number"
+        "test.alloy:2:19: error BSM-0107: should be u32, got integer `-1`"
     );
 }
 

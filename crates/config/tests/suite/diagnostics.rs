@@ -131,7 +131,7 @@ fn attributes_and_unknown_blocks_at_the_top_are_refused() {
     check(
         "x = 1\nlogin { }\n",
         &[
-            "1:1: error BSM-0101: attribute \"x\" can not stand here; settings belong into the block of a component",
+            "1:1: error BSM-0114: attribute \"x\" can not stand here; settings belong into the block of a component",
             "2:1: error BSM-0105: unknown component \"login\"",
             "2:1: error BSM-0108: login needs a label; write login \"default\" {",
         ],
@@ -143,7 +143,8 @@ fn deep_nesting_is_an_error_and_no_crash() {
     for (open, close) in
         [("[", "]"), ("(", ")"), ("{a = ", "}"), ("1||1&&1==1+1*[", "]"), ("-", "1")]
     {
-        let text = format!("a = {}{}\n", open.repeat(10_000), close.repeat(10_000));
+        let (open, close) = (open.repeat(10_000), close.repeat(10_000));
+        let text = format!("logging {{\na = {open}{close}\n}}");
         let found = findings(&text);
         assert!(found[0].contains("nested deeper than 256 levels"), "{:?}", found[0]);
     }

@@ -17,6 +17,12 @@ fn equal_signs_align_in_runs_of_lines() {
 }
 
 #[test]
+fn what_is_joined_to_one_line_aligns_at_once() {
+    check("a = 1 +\n\t2\nbbb = 3\n", "a   = 1 + 2\nbbb = 3\n");
+    check("x = {\n\ta = 1 +\n\t2,\n\tbbb = 3,\n}\n", "x = {\n\ta   = 1 + 2,\n\tbbb = 3,\n}\n");
+}
+
+#[test]
 fn comments_stay_where_they_are() {
     check(
         "// top\n\n/* a */ b {\n// first\n  x = 1 // one\n  yy = 2 // two\n // last\n}\n// end",

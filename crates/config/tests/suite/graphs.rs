@@ -78,8 +78,6 @@ fn a_text_becomes_components_wires_and_links() {
             "otelcol.exporter.otlp.local otelcol.auth.basic.creds",
             "otelcol.processor.routing.intelligent bessemer.pipeline.info",
             "otelcol.processor.routing.intelligent bessemer.pipeline.critical",
-            "otelcol.processor.routing.intelligent bessemer.pipeline.info",
-            "otelcol.processor.routing.intelligent bessemer.pipeline.info",
         ]
     );
     let level = graph.option("logging").and_then(|logging| logging.get("level"));

@@ -192,5 +192,5 @@ fn missing_files_and_foreign_statements_are_named() {
         ("m.alloy", "import.file \"x\" { filename = \"n.alloy\" }\n"),
         ("n.alloy", "otelcol.processor.batch \"b\" { }\n"),
     ]);
-    assert!(found[0].starts_with("n.alloy:1:1: error BSM-0113"), "{found:?}");
+    assert!(found[0].starts_with("n.alloy:1:1: error BSM-0114"), "{found:?}");
 }

@@ -67,6 +67,101 @@ fn soup() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..60).prop_map(|words| words.join(" "))
 }
 
+/// What may stand behind a word after which a line can not end a statement.
+fn gap() -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(vec![
+        "",
+        "",
+        " ",
+        "  ",
+        "\n",
+        "\n\n\n",
+        " // c\n",
+        "\n// c\n// d\n",
+        " /* c */ ",
+        "/* c\n c */",
+        "\n\n/* c */\n",
+    ])
+}
+
+/// What may stand behind any other word.
+fn blank() -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(vec!["", " ", "\t", " /* c */ "])
+}
+
+/// An expression, with line ends and comments wherever the language takes them.
+fn expression() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "1",
+        "2.5",
+        "true",
+        "null",
+        "\"a b\"",
+        "`r\n\tr `",
+        "name",
+        "a.b.c",
+    ]);
+    leaf.prop_map(str::to_owned).prop_recursive(3, 24, 4, |inner| {
+        let item = (gap(), inner.clone(), blank())
+            .prop_map(|(gap, item, blank)| format!("{gap}{item}{blank}"));
+        let items = prop::collection::vec(item, 0..4);
+        let field = (gap(), "[a-z]{1,6}|\"[a-z ]{1,6}\"", " ?", gap(), inner.clone(), blank())
+            .prop_map(|(a, name, b, c, value, d)| format!("{a}{name}{b}={c}{value}{d}"));
+        let close = prop::sample::select(vec!["", ",", ",\n", ", // last\n", ",\n// last\n"]);
+        let list = |open: &'static str, end: &'static str| {
+            (items.clone(), close.clone(), gap()).prop_map(move |(items, close, gap)| {
+                let close = if items.is_empty() { gap } else { close };
+                format!("{open}{}{close}{end}", items.join(","))
+            })
+        };
+        prop_oneof![
+            list("[", "]"),
+            list("f(", ")"),
+            (prop::collection::vec(field, 0..4), close.clone()).prop_map(|(fields, close)| {
+                let close = if fields.is_empty() { "" } else { close };
+                format!("{{{}{close}}}", fields.join(","))
+            }),
+            (
+                inner.clone(),
+                blank(),
+                prop::sample::select(vec!["+", "*", "==", "||", "^"]),
+                gap(),
+                inner.clone()
+            )
+                .prop_map(|(a, b, operator, c, d)| format!("{a}{b}{operator}{c}{d}")),
+            (gap(), inner.clone(), blank()).prop_map(|(a, b, c)| format!("({a}{b}{c})")),
+            (inner, gap()).prop_map(|(a, b)| format!("-{b}{a}")),
+        ]
+    })
+}
+
+/// Statements with blocks in blocks.
+fn file() -> impl Strategy<Value = String> {
+    let end =
+        prop::sample::select(vec!["\n", "\n\n\n", " // e\n", " /* e */\n// f\n", "\n\n// g\n\n"]);
+    let attribute = ("[a-z]{1,8}", " ?", gap(), expression(), end.clone())
+        .prop_map(|(name, b, c, value, end)| format!("{name}{b}={c}{value}{end}"));
+    attribute.prop_recursive(3, 24, 5, move |inner| {
+        let body = prop::collection::vec(inner, 0..5).prop_map(|body| body.concat());
+        let start = gap();
+        prop_oneof![
+            body.clone(),
+            (
+                "[a-z]{1,4}(\\.[a-z]{1,4})?",
+                prop::option::of("[a-z]{1,4}"),
+                blank(),
+                start,
+                body,
+                end.clone()
+            )
+                .prop_map(|(name, label, b, start, body, end)| {
+                    let label = label.map(|label| format!(" \"{label}\"")).unwrap_or_default();
+                    format!("{name}{label}{b}{{{start}{body}}}{end}")
+                }),
+        ]
+    })
+}
+
 fn name() -> impl Strategy<Value = String> {
     "[a-z_][a-z0-9_]{0,6}".prop_filter("a word of the language", |name| {
         !matches!(
@@ -171,6 +266,17 @@ proptest! {
             prop_assert_eq!(words(&formatted), words(&text));
             prop_assert_eq!(format("formatted", &formatted).unwrap(), formatted);
         }
+    }
+
+    #[test]
+    fn formatting_a_valid_text_keeps_it_valid_and_is_stable(text in file()) {
+        let formatted = format("file", &text);
+        prop_assert!(formatted.is_ok(), "{:?}\n{}", formatted, text);
+        let formatted = formatted.unwrap();
+        prop_assert_eq!(words(&formatted), words(&text), "{}", formatted);
+        let again = format("formatted", &formatted);
+        prop_assert!(again.is_ok(), "{:?}\n{}", again, formatted);
+        prop_assert_eq!(again.unwrap(), formatted);
     }
 
     #[test]

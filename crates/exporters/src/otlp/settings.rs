@@ -1,19 +1,14 @@
 //! Settings that both OTLP exporters share, named as in Grafana Alloy.
 
-use std::time::Duration;
-
 use bessemer_net::dial;
-use bessemer_net::retry::Policy;
+pub(crate) use bessemer_net::retry::settings::Settings as Retry;
 use bessemer_pipeline::SettingsError;
 use bessemer_pipeline::catalog::QueueSettings;
-use bessemer_runtime::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one request before compression at most; the specification's limit.
 pub(crate) const REQUEST_BYTES_MAX: usize = 64 << 20;
-/// Tries before the verdict is "retry" and the journal takes over.
-const ATTEMPTS: u32 = 3;
 
 /// Settings of `otelcol.exporter.otlp`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,54 +30,6 @@ pub(crate) struct Grpc {
 impl Grpc {
     pub(crate) fn client(&self) -> dial::GrpcSettings {
         self.client.clone()
-    }
-}
-
-/// How a failed request is tried again at once. After that the journal tries without end; no
-/// record is dropped for the number or age of its tries.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Retry {
-    /// Off: every failure goes back to the journal at once.
-    pub(crate) enabled: bool,
-    /// The first wait.
-    pub(crate) initial_interval: Span,
-    /// The longest wait.
-    pub(crate) max_interval: Span,
-    /// The factor from one wait to the next.
-    pub(crate) multiplier: f64,
-    /// Set for compatibility; waits are always spread.
-    pub(crate) randomization_factor: f64,
-    /// Set for compatibility; how long to go on is the journal's matter, and it goes on.
-    pub(crate) max_elapsed_time: Span,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        let policy = Policy::default();
-        Self {
-            enabled: true,
-            initial_interval: Span(policy.base),
-            max_interval: Span(policy.max),
-            multiplier: policy.multiplier,
-            randomization_factor: 0.5,
-            max_elapsed_time: Span(Duration::ZERO),
-        }
-    }
-}
-
-impl Retry {
-    pub(crate) fn policy(&self) -> Policy {
-        if !self.enabled {
-            return Policy::once();
-        }
-        Policy {
-            attempts: ATTEMPTS,
-            base: self.initial_interval.0,
-            max: self.max_interval.0,
-            multiplier: self.multiplier,
-            ..Policy::default()
-        }
     }
 }
 

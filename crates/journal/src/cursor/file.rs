@@ -102,7 +102,8 @@ impl Areas {
                 let count = read_full(&*file, offset, &mut bytes).unwrap_or_default();
                 let Some(read) = decode(bytes.get(..count).unwrap_or_default()) else { continue };
                 let incarnation = *areas.incarnation.get_or_insert(read.incarnation);
-                let newer = best.as_ref().is_none_or(|(_, generation, _)| *generation < read.generation);
+                let newer =
+                    best.as_ref().is_none_or(|(_, generation, _)| *generation < read.generation);
                 if read.incarnation == incarnation && newer {
                     best = Some((slot, read.generation, read.saved));
                 }

@@ -208,7 +208,8 @@ impl State {
     }
 
     fn used(&self) -> u64 {
-        self.inodes.values().map(|inode| inode.data.len() as u64).sum()
+        let linked = self.inodes.values().filter(|inode| inode.linked);
+        linked.map(|inode| inode.data.len() as u64).sum()
     }
 
     fn link(&mut self, path: &Path) -> u64 {
@@ -261,8 +262,10 @@ impl Disk for MemDisk {
         self.enter(Call::Directory, dir)?;
         let state = self.state.lock();
         let below = state.names.keys().filter_map(|path| path.strip_prefix(dir).ok());
-        let mut names: Vec<PathBuf> =
-            below.filter_map(|rest| rest.components().next()).map(|part| part.as_os_str().into()).collect();
+        let mut names: Vec<PathBuf> = below
+            .filter_map(|rest| rest.components().next())
+            .map(|part| part.as_os_str().into())
+            .collect();
         names.dedup();
         Ok(names)
     }

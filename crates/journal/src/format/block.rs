@@ -54,7 +54,8 @@ impl BlockHeader {
             out.put_u32_le(number);
         }
         out.put_u32_le(self.entries);
-        let flags = u8::from(self.uniform) * FLAG_UNIFORM + u8::from(self.group_end) * FLAG_GROUP_END;
+        let flags =
+            u8::from(self.uniform) * FLAG_UNIFORM + u8::from(self.group_end) * FLAG_GROUP_END;
         out.put_slice(&[u8::from(self.compressed), flags, self.lanes, 0]);
         for number in [self.first, self.end, self.records, self.appended_unix_nanos] {
             out.put_u64_le(number);

@@ -83,8 +83,7 @@ mod tests {
         let mut summary = Summary::default();
         summary.set(0, 1, Tally { records: 3, bytes: 900 });
         summary.set(255, 0, Tally { records: 1, bytes: 7 });
-        let footer =
-            Footer { data_end: 70_000, end: 44, last_unix_nanos: 8, damaged: 1, summary };
+        let footer = Footer { data_end: 70_000, end: 44, last_unix_nanos: 8, damaged: 1, summary };
         let bytes = footer.encode(3);
         let read = |bytes: &[u8]| {
             let (body, trailer) = bytes.split_at(bytes.len() - TRAILER_BYTES);

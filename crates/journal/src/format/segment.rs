@@ -87,7 +87,7 @@ impl SegmentHeader {
     /// Reads one copy of the header from `bytes`, which may be longer.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
         let damaged = HeaderError::Damaged;
-        let start = bytes.get(..CRC_AT.start).ok_or(damaged)?;
+        let start = bytes.get(..CRC_AT.start).ok_or(HeaderError::Magic)?;
         if !start.starts_with(MAGIC) {
             return Err(HeaderError::Magic);
         }

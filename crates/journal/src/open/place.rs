@@ -21,11 +21,7 @@ pub(super) struct Placed {
 }
 
 /// The ids of all sinks: configured ones, then those that only the disk knows.
-pub(super) fn all_ids(
-    specs: &[SinkSpec],
-    inventory: &Inventory,
-    spills: &[Found],
-) -> Vec<String> {
+pub(super) fn all_ids(specs: &[SinkSpec], inventory: &Inventory, spills: &[Found]) -> Vec<String> {
     let mut ids: Vec<String> = specs.iter().map(|spec| spec.id.clone()).collect();
     let named = inventory.readable.iter().flat_map(|(_, header)| &header.components);
     let spilled = spills.iter().map(|found| &found.id);
@@ -40,9 +36,10 @@ pub(super) fn all_ids(
 /// The number of the next record: above all that was ever given, as far as anything says so.
 pub(super) fn next_number(areas: &Areas, end: Option<u64>, torn: bool) -> u64 {
     let found = end.unwrap_or_default() + if torn { NUMBERS_SKIPPED } else { 0 };
-    let said = areas.all().filter(|saved| !saved.id.starts_with("dead/")).flat_map(|saved| {
-        saved.lanes.iter().map(|lane| lane.low).chain([saved.floor])
-    });
+    let said = areas
+        .all()
+        .filter(|saved| !saved.id.starts_with("dead/"))
+        .flat_map(|saved| saved.lanes.iter().map(|lane| lane.low).chain([saved.floor]));
     said.fold(found, u64::max)
 }
 

@@ -15,19 +15,19 @@ use bessemer_runtime::{BoxFuture, Clock, Random, SystemRandom};
 use bytes::Bytes;
 use futures_util::FutureExt;
 
-pub const DIR: &str = "/j";
-pub const A: SinkIndex = SinkIndex(0);
-pub const B: SinkIndex = SinkIndex(1);
-pub const C: SinkIndex = SinkIndex(2);
+pub(crate) const DIR: &str = "/j";
+pub(crate) const A: SinkIndex = SinkIndex(0);
+pub(crate) const B: SinkIndex = SinkIndex(1);
+pub(crate) const C: SinkIndex = SinkIndex(2);
 
 /// Time that passes only when told.
 #[derive(Default)]
-pub struct ManualClock {
+pub(crate) struct ManualClock {
     nanos: AtomicU64,
 }
 
 impl ManualClock {
-    pub fn advance(&self, duration: Duration) {
+    pub(crate) fn advance(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap();
         self.nanos.fetch_add(nanos, Ordering::SeqCst);
     }
@@ -50,17 +50,17 @@ impl Clock for ManualClock {
 
 /// What a journal is opened with.
 #[derive(Clone)]
-pub struct World {
-    pub disk: MemDisk,
-    pub clock: Arc<ManualClock>,
-    pub random: Arc<SystemRandom>,
-    pub options: Options,
-    pub sinks: Vec<SinkSpec>,
+pub(crate) struct World {
+    pub(crate) disk: MemDisk,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) random: Arc<SystemRandom>,
+    pub(crate) options: Options,
+    pub(crate) sinks: Vec<SinkSpec>,
 }
 
 impl World {
     /// Small segments, no reservation, two sinks called a and b.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let options = Options {
             segment_bytes: 512 << 10,
             budget_bytes: 64 << 20,
@@ -76,11 +76,11 @@ impl World {
         }
     }
 
-    pub fn with_disk(&self, disk: MemDisk) -> Self {
+    pub(crate) fn with_disk(&self, disk: MemDisk) -> Self {
         Self { disk, ..self.clone() }
     }
 
-    pub fn try_open(&self) -> Result<(Live, OpenReport), OpenError> {
+    pub(crate) fn try_open(&self) -> Result<(Live, OpenReport), OpenError> {
         let (journal, engine, report) = Journal::open_stepped(
             Arc::new(self.disk.clone()),
             Arc::<ManualClock>::clone(&self.clock),
@@ -91,12 +91,12 @@ impl World {
         Ok((Live { journal, engine }, report))
     }
 
-    pub fn open(&self) -> Live {
+    pub(crate) fn open(&self) -> Live {
         self.try_open().unwrap().0
     }
 
     /// The segment files of a log, oldest first.
-    pub fn segments(&self, log: &str) -> Vec<PathBuf> {
+    pub(crate) fn segments(&self, log: &str) -> Vec<PathBuf> {
         let dir = Path::new(DIR).join(log);
         let own = |path: &PathBuf| path.parent() == Some(&dir);
         self.disk.files().into_iter().filter(own).collect()
@@ -104,13 +104,13 @@ impl World {
 }
 
 /// An open journal.
-pub struct Live {
-    pub journal: Journal,
-    pub engine: Engine,
+pub(crate) struct Live {
+    pub(crate) journal: Journal,
+    pub(crate) engine: Engine,
 }
 
 impl Live {
-    pub fn append(&mut self, entries: Vec<Append>) -> Result<Appended, AppendError> {
+    pub(crate) fn append(&mut self, entries: Vec<Append>) -> Result<Appended, AppendError> {
         let mut appending = pin!(self.journal.append(entries));
         if let Some(early) = appending.as_mut().now_or_never() {
             return early;
@@ -120,27 +120,27 @@ impl Live {
     }
 
     /// All that a sink gets in a lane now.
-    pub fn read(&self, sink: SinkIndex, lane: Lane) -> Vec<Stored> {
+    pub(crate) fn read(&self, sink: SinkIndex, lane: Lane) -> Vec<Stored> {
         let mut reader = self.journal.reader(sink, lane);
         std::iter::from_fn(|| reader.try_next()).collect()
     }
 
-    pub fn settle(&self, sink: SinkIndex, stored: &Stored) {
+    pub(crate) fn settle(&self, sink: SinkIndex, stored: &Stored) {
         self.journal.settle(sink, stored.lane, covered(stored));
     }
 
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         drop(self.journal);
         self.engine.finish();
     }
 }
 
-pub fn covered(stored: &Stored) -> std::ops::Range<u64> {
+pub(crate) fn covered(stored: &Stored) -> std::ops::Range<u64> {
     stored.sequence..stored.sequence + u64::from(stored.items)
 }
 
 /// An entry whose payload tells its number, `len` bytes long.
-pub fn entry(number: u64, len: usize, routes: &[SinkIndex], lane: Lane) -> Append {
+pub(crate) fn entry(number: u64, len: usize, routes: &[SinkIndex], lane: Lane) -> Append {
     Append {
         routes: Routes::to(routes.iter().copied()),
         lane,
@@ -151,7 +151,7 @@ pub fn entry(number: u64, len: usize, routes: &[SinkIndex], lane: Lane) -> Appen
 }
 
 /// Bytes that compress to about a third and differ for every number.
-pub fn payload(number: u64, len: usize) -> Bytes {
+pub(crate) fn payload(number: u64, len: usize) -> Bytes {
     let random = SystemRandom::seeded(number);
     let mut bytes = Vec::with_capacity(len + 32);
     while bytes.len() < len {
@@ -163,21 +163,21 @@ pub fn payload(number: u64, len: usize) -> Bytes {
     bytes.into()
 }
 
-pub fn normal(number: u64, len: usize) -> Append {
+pub(crate) fn normal(number: u64, len: usize) -> Append {
     entry(number, len, &[A, B], Lane::Normal)
 }
 
 /// What was acknowledged and what was settled, to be compared with what is served.
 #[derive(Default, Clone)]
-pub struct Oracle {
+pub(crate) struct Oracle {
     acked: BTreeMap<(u8, Lane), BTreeMap<u64, Append>>,
     settled: BTreeSet<(u8, u64)>,
     /// Meta of entries whose append failed: they may be served, and need not be.
-    pub doubtful: BTreeSet<Bytes>,
+    pub(crate) doubtful: BTreeSet<Bytes>,
 }
 
 impl Oracle {
-    pub fn acked(&mut self, first: u64, entries: &[Append]) {
+    pub(crate) fn acked(&mut self, first: u64, entries: &[Append]) {
         let mut sequence = first;
         for entry in entries {
             for sink in [A, B, C].into_iter().filter(|sink| entry.routes.contains(*sink)) {
@@ -188,13 +188,13 @@ impl Oracle {
         }
     }
 
-    pub fn settled(&mut self, sink: SinkIndex, stored: &Stored) {
+    pub(crate) fn settled(&mut self, sink: SinkIndex, stored: &Stored) {
         self.settled.insert((sink.0, stored.sequence));
     }
 
     /// Asserts that `served` is all that is owed to a sink in a lane, in order and intact. What
     /// was settled may be served again, when `again` says that settlements may be forgotten.
-    pub fn check(&self, sink: SinkIndex, lane: Lane, served: &[Stored], again: Again) {
+    pub(crate) fn check(&self, sink: SinkIndex, lane: Lane, served: &[Stored], again: Again) {
         let none = BTreeMap::new();
         let acked = self.acked.get(&(sink.0, lane)).unwrap_or(&none);
         let numbers: Vec<u64> = served.iter().map(|stored| stored.sequence).collect();
@@ -225,7 +225,7 @@ impl Oracle {
 
 /// Whether settled entries may be served again.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Again {
+pub(crate) enum Again {
     Never,
     Perhaps,
 }

@@ -263,8 +263,7 @@ impl Run {
                             1 => &[B],
                             _ => &[A, B],
                         };
-                        let lane =
-                            if *urgent && n % 3 == 0 { Lane::Urgent } else { Lane::Normal };
+                        let lane = if *urgent && n % 3 == 0 { Lane::Urgent } else { Lane::Normal };
                         let len = length(*size, &*self.world.random);
                         entry(self.numbers, len, routes, lane)
                     })
@@ -280,7 +279,8 @@ impl Run {
             Step::Settle { sink, every } => {
                 let sink = [A, B][usize::from(*sink)];
                 for lane in Lane::ALL {
-                    for stored in live.read(sink, lane).iter().step_by(usize::from(*every)).take(40) {
+                    for stored in live.read(sink, lane).iter().step_by(usize::from(*every)).take(40)
+                    {
                         live.settle(sink, stored);
                         self.oracle.settled(sink, stored);
                     }

@@ -1,1 +1,152 @@
-//! (to come)
+//! Every limit is one: budgets, sizes, queues, windows.
+
+use bessemer_journal::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use bessemer_journal::{Append, AppendError, FullOf, Lane, WhenFull};
+use bytes::Bytes;
+use futures_util::FutureExt;
+
+use crate::harness::{A, B, World, covered, entry, normal};
+
+#[test]
+fn appends_are_refused_at_the_budget_and_accepted_again_after_deletion() {
+    let mut world = World::new(1);
+    world.options.budget_bytes = 4 << 20;
+    let mut live = world.open();
+    for round in 0..3 {
+        let mut count = 0;
+        let refused = loop {
+            match live.append(vec![normal(count, 90_000)]) {
+                Ok(_) => count += 1,
+                Err(error) => break error,
+            }
+        };
+        let budget = matches!(refused, AppendError::Full { of: FullOf::Budget, .. });
+        assert!(budget && count > 50, "round {round}: {refused} after {count}");
+        assert!(live.journal.stats().disk_bytes <= 4 << 20);
+        for sink in [A, B] {
+            live.read(sink, Lane::Normal).iter().for_each(|stored| live.settle(sink, stored));
+        }
+        live.engine.maintain();
+    }
+    assert_eq!(live.journal.stats().refused_full, 3);
+}
+
+#[test]
+fn a_sink_at_its_own_budget_blocks_what_is_routed_to_it_or_asks_for_dead_letters() {
+    for when_full in [WhenFull::Block, WhenFull::DeadLetter] {
+        let mut world = World::new(1);
+        (world.sinks[0].budget, world.sinks[0].when_full) = (Some(1000), when_full);
+        let mut live = world.open();
+        live.append(vec![normal(0, 2000)]).unwrap();
+        assert!(live.journal.stats().sinks[0].over_budget);
+        let refused = live.append(vec![normal(1, 10)]);
+        match when_full {
+            WhenFull::Block => assert!(matches!(
+                refused, Err(AppendError::Full { of: FullOf::Sink(id), .. }) if id == "a"
+            )),
+            WhenFull::DeadLetter => assert!(refused.is_ok()),
+        }
+        live.append(vec![entry(2, 10, &[B], Lane::Normal)]).unwrap();
+        live.read(A, Lane::Normal).iter().for_each(|stored| live.settle(A, stored));
+        live.append(vec![normal(3, 10)]).unwrap();
+    }
+}
+
+#[test]
+fn what_is_too_large_or_counts_nothing_is_refused_at_once() {
+    let world = World::new(1);
+    let mut live = world.open();
+    let with = |items, meta: usize, payload: usize| Append {
+        items,
+        meta: vec![0; meta].into(),
+        payload: vec![0; payload].into(),
+        ..normal(0, 0)
+    };
+    assert!(matches!(live.append(vec![with(0, 0, 0)]), Err(AppendError::NoItems)));
+    assert!(matches!(live.append(vec![]), Err(AppendError::NoItems)));
+    let meta = live.append(vec![with(1, META_BYTES_MAX + 1, 0)]);
+    assert!(matches!(meta, Err(AppendError::TooLarge { bytes }) if bytes == META_BYTES_MAX + 1));
+    let payload = live.append(vec![with(1, 0, PAYLOAD_BYTES_MAX + 1)]);
+    assert!(matches!(payload, Err(AppendError::TooLarge { .. })));
+    assert_eq!(live.journal.stats().appended_entries, 0);
+}
+
+#[test]
+fn an_entry_at_the_limit_is_served_from_memory_and_from_disk() {
+    let mut world = World::new(1);
+    world.options.budget_bytes = 1 << 30;
+    world.options.cache_bytes = 0;
+    let mut live = world.open();
+    let largest = Append {
+        meta: vec![7; META_BYTES_MAX].into(),
+        payload: vec![9; PAYLOAD_BYTES_MAX].into(),
+        ..normal(0, 0)
+    };
+    live.append(vec![largest.clone()]).unwrap();
+    let read = live.read(A, Lane::Normal);
+    assert_eq!((&read[0].meta, &read[0].payload), (&largest.meta, &largest.payload));
+    drop(live);
+    let read = world.with_disk(world.disk.after_kill()).open().read(A, Lane::Normal);
+    assert_eq!((&read[0].meta, &read[0].payload), (&largest.meta, &largest.payload));
+}
+
+#[test]
+fn appends_wait_while_the_queue_is_full() {
+    let mut world = World::new(1);
+    world.options.queue_bytes = 100_000;
+    let mut live = world.open();
+    let journal = live.journal.clone();
+    let mut waiting: Vec<_> =
+        (0..5).map(|n| Box::pin(journal.append(vec![normal(n, 30_000)]))).collect();
+    for one in &mut waiting {
+        assert!(one.now_or_never().is_none());
+    }
+    live.engine.write();
+    for one in &mut waiting {
+        if let Some(result) = one.now_or_never() {
+            result.unwrap();
+        }
+    }
+    assert_eq!(live.journal.stats().appended_entries, 3, "the others had to wait");
+    live.engine.write();
+    assert_eq!(live.journal.stats().appended_entries, 5);
+}
+
+#[test]
+fn a_reader_pauses_while_a_cursor_cannot_describe_what_is_in_flight() {
+    let world = World::new(1);
+    let mut live = world.open();
+    live.append((0..500).map(|n| normal(n, 1)).collect()).unwrap();
+    let mut reader = live.journal.reader(A, Lane::Normal);
+    let mut in_flight = Vec::new();
+    let mut count = 0;
+    while let Some(stored) = reader.try_next() {
+        count += 1;
+        if count % 2 == 0 {
+            live.settle(A, &stored);
+        } else {
+            in_flight.push(stored);
+        }
+    }
+    assert!((128..=130).contains(&count), "{count}");
+    let killed = world.with_disk(world.disk.after_kill()).open();
+    let mut again = killed.journal.reader(A, Lane::Normal);
+    let mut left = 0;
+    while let Some(stored) = again.try_next() {
+        killed.settle(A, &stored);
+        left += 1;
+    }
+    assert_eq!(left, 500 - count / 2, "no settlement is forgotten");
+    in_flight.iter().for_each(|stored| live.journal.settle(A, Lane::Normal, covered(stored)));
+    assert!(reader.try_next().is_some());
+}
+
+#[test]
+fn a_cache_hit_is_the_payload_that_was_appended_not_a_copy() {
+    let world = World::new(1);
+    let mut live = world.open();
+    let payload = Bytes::from(vec![1; 100_000]);
+    let appended = Append { payload: payload.clone(), ..normal(0, 0) };
+    live.append(vec![appended]).unwrap();
+    assert_eq!(live.read(A, Lane::Normal)[0].payload.as_ptr(), payload.as_ptr());
+}

@@ -4,8 +4,8 @@
 mod crash;
 mod damage;
 mod harness;
-mod limits;
 mod life;
+mod limits;
 mod open;
 mod real;
 mod side;

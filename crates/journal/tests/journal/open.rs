@@ -1,1 +1,220 @@
-//! (to come)
+//! Opening: cursors, sinks that come and go, one process at a time.
+
+use std::path::Path;
+
+use bessemer_journal::{Lane, OpenError, SinkSpec};
+use bessemer_runtime::{Random, SystemRandom};
+
+use crate::harness::{A, Again, B, C, DIR, Oracle, World, entry, normal};
+
+fn cursors() -> std::path::PathBuf {
+    Path::new(DIR).join("cursors")
+}
+
+/// Ten entries, of which `a` has settled the first six.
+fn settled_in_part(world: &World) -> Oracle {
+    let mut live = world.open();
+    let mut oracle = Oracle::default();
+    for n in 0..10 {
+        let group = vec![normal(n, 100)];
+        oracle.acked(live.append(group.clone()).unwrap().first, &group);
+    }
+    for stored in &live.read(A, Lane::Normal)[..6] {
+        live.settle(A, stored);
+        oracle.settled(A, stored);
+    }
+    live.finish();
+    oracle
+}
+
+#[test]
+fn a_settlement_survives_a_kill_at_once_and_a_power_cut_after_its_sync() {
+    let world = World::new(1);
+    let mut live = world.open();
+    for n in 0..10 {
+        live.append(vec![normal(n, 100)]).unwrap();
+    }
+    for stored in &live.read(A, Lane::Normal)[..6] {
+        live.settle(A, stored);
+    }
+    let killed = world.with_disk(world.disk.after_kill()).open();
+    assert_eq!(killed.read(A, Lane::Normal).len(), 4);
+    world.clock.advance(std::time::Duration::from_secs(1));
+    live.engine.maintain();
+    for seed in 0..20 {
+        let disk = world.disk.after_power_cut(&SystemRandom::seeded(seed));
+        assert_eq!(world.with_disk(disk).open().read(A, Lane::Normal).len(), 4);
+    }
+}
+
+#[test]
+fn a_torn_cursor_slot_falls_back_to_the_one_before() {
+    let world = World::new(1);
+    let oracle = settled_in_part(&world);
+    let bytes = world.disk.read(&cursors()).unwrap();
+    for byte in (0..bytes.len()).step_by(61) {
+        let world = world.with_disk(world.disk.after_kill());
+        let mut broken = bytes.clone();
+        broken[byte] ^= 0xFF;
+        world.disk.overwrite(&cursors(), broken);
+        for sink in [A, B] {
+            let served = world.open().read(sink, Lane::Normal);
+            oracle.check(sink, Lane::Normal, &served, Again::Perhaps);
+        }
+    }
+}
+
+#[test]
+fn garbage_for_cursors_costs_duplicates_only() {
+    let world = World::new(1);
+    let oracle = settled_in_part(&world);
+    let bytes = world.disk.read(&cursors()).unwrap();
+    for seed in 0..40 {
+        let world = world.with_disk(world.disk.after_kill());
+        let random = SystemRandom::seeded(seed);
+        let mut broken = bytes.clone();
+        let from = usize::try_from(random.next_u64()).unwrap() % bytes.len();
+        for byte in &mut broken[from / 2..] {
+            *byte = random.next_u64().to_le_bytes()[0];
+        }
+        world.disk.overwrite(&cursors(), broken);
+        let (live, _) = world.try_open().unwrap();
+        for sink in [A, B] {
+            oracle.check(sink, Lane::Normal, &live.read(sink, Lane::Normal), Again::Perhaps);
+        }
+    }
+}
+
+#[test]
+fn a_lost_cursor_file_starts_every_sink_at_its_oldest_entry_and_says_so() {
+    let world = World::new(1);
+    let oracle = settled_in_part(&world);
+    world.disk.remove(&cursors());
+    let world = world.with_disk(world.disk.after_kill());
+    let (live, report) = world.try_open().unwrap();
+    assert_eq!(report.cursors_lost, ["a", "b"]);
+    let served = live.read(A, Lane::Normal);
+    oracle.check(A, Lane::Normal, &served, Again::Perhaps);
+    assert_eq!(served.len(), 10);
+}
+
+#[test]
+fn a_cursor_older_than_the_oldest_segment_goes_on_with_that() {
+    let world = World::new(1);
+    let mut live = world.open();
+    live.append(vec![normal(0, 100)]).unwrap();
+    live.engine.maintain();
+    let old = world.disk.read(&cursors()).unwrap();
+    for n in 1..30 {
+        live.append(vec![normal(n, 90_000)]).unwrap();
+    }
+    for sink in [A, B] {
+        live.read(sink, Lane::Normal)[..20].iter().for_each(|stored| live.settle(sink, stored));
+    }
+    live.finish();
+    let world = world.with_disk(world.disk.after_kill());
+    world.disk.overwrite(&cursors(), old);
+    let (mut live, _) = world.try_open().unwrap();
+    let served = live.read(A, Lane::Normal).len();
+    assert!((10..30).contains(&served), "{served}");
+    assert!(live.append(vec![normal(40, 1)]).unwrap().first >= 30);
+}
+
+#[test]
+fn a_second_process_is_refused_and_a_stale_lock_taken_over() {
+    let world = World::new(1);
+    let live = world.open();
+    assert!(matches!(world.try_open(), Err(OpenError::Locked { .. })));
+    drop(live);
+    world.open();
+}
+
+#[test]
+fn sinks_find_their_entries_by_id_whatever_their_number() {
+    let mut world = World::new(1);
+    let mut live = world.open();
+    let mut oracle = Oracle::default();
+    for n in 0..6 {
+        let group = vec![entry(n, 100, if n % 2 == 0 { &[A] } else { &[B] }, Lane::Normal)];
+        oracle.acked(live.append(group.clone()).unwrap().first, &group);
+    }
+    live.finish();
+    world.sinks = ["new", "b", "a"].map(SinkSpec::new).to_vec();
+    let mut live = world.open();
+    assert!(live.read(A, Lane::Normal).is_empty(), "a new sink has no past");
+    oracle.check(B, Lane::Normal, &live.read(B, Lane::Normal), Again::Never);
+    assert_eq!(live.read(C, Lane::Normal).len(), 3);
+    let later = vec![entry(10, 100, &[A], Lane::Normal)];
+    live.append(later).unwrap();
+    assert_eq!(live.read(A, Lane::Normal).len(), 1);
+    assert_eq!(live.read(C, Lane::Normal).len(), 3);
+}
+
+#[test]
+fn a_removed_sink_keeps_its_backlog_until_it_is_drained_or_dropped_or_comes_back() {
+    let mut world = World::new(1);
+    let mut live = world.open();
+    for n in 0..60 {
+        live.append(vec![normal(n, 90_000)]).unwrap();
+    }
+    live.read(A, Lane::Normal).iter().for_each(|stored| live.settle(A, stored));
+    live.finish();
+    let both = world.sinks.clone();
+    world.sinks.pop();
+    let (mut live, report) = world.try_open().unwrap();
+    assert_eq!(report.orphans.len(), 1);
+    assert_eq!((report.orphans[0].id.as_str(), report.orphans[0].records), ("b", 120));
+    live.engine.maintain();
+    assert!(world.segments("main").len() > 3, "its segments stay");
+    let mut reader = live.journal.orphan_reader("b", Lane::Normal).unwrap();
+    let read: Vec<_> = std::iter::from_fn(|| reader.try_next()).take(10).collect();
+    for stored in &read {
+        live.journal.settle_orphan("b", Lane::Normal, crate::harness::covered(stored));
+    }
+    live.finish();
+    world.sinks = both.clone();
+    let live = world.open();
+    assert_eq!(live.read(B, Lane::Normal).len(), 50, "it goes on where it was");
+    live.finish();
+    world.sinks = both[..1].to_vec();
+    let mut live = world.open();
+    assert!(live.journal.drop_orphan("b") && !live.journal.drop_orphan("x"));
+    live.append(vec![normal(99, 10)]).unwrap();
+    live.engine.maintain();
+    assert_eq!(world.segments("main").len(), 1);
+}
+
+#[test]
+fn opening_reads_sealed_segments_by_header_and_footer_only() {
+    let world = World::new(1);
+    let mut live = world.open();
+    for n in 0..60 {
+        live.append(vec![normal(n, 90_000)]).unwrap();
+    }
+    live.finish();
+    let segments = world.segments("main").len();
+    assert!(segments > 5);
+    let world = world.with_disk(world.disk.after_kill());
+    world.disk.record();
+    world.open();
+    let reads = world.disk.recorded();
+    let of_segments = reads.iter().filter(|(call, path)| {
+        *call == bessemer_journal::disk::mem::Call::Read && path.to_string_lossy().contains("main")
+    });
+    assert!(of_segments.count() <= segments * 4, "{reads:?}");
+}
+
+#[test]
+fn sinks_must_have_usable_names() {
+    let mut world = World::new(1);
+    for (sinks, reason) in [
+        (vec![SinkSpec::new("")], "must have"),
+        (vec![SinkSpec::new("x".repeat(121))], "must have"),
+        (vec![SinkSpec::new("x"), SinkSpec::new("x")], "two sinks"),
+        ((0..257).map(|n| SinkSpec::new(n.to_string())).collect(), "at most 256"),
+    ] {
+        world.sinks = sinks;
+        let error = world.try_open().err().unwrap().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}

@@ -74,7 +74,7 @@ impl Collector {
     }
 
     /// The whole body, contiguous.
-    pub(crate) fn finish(mut self) -> Result<(Bytes, Permit), BodyError> {
+    pub(crate) fn finish(mut self) -> (Bytes, Permit) {
         let bytes = if self.buffer.is_empty() {
             if self.single.len() >= SHARED_MIN {
                 self.single
@@ -88,7 +88,7 @@ impl Collector {
             Bytes::from(self.buffer)
         };
         self.permit.shrink_to(bytes.len() as u64);
-        Ok((bytes, self.permit))
+        (bytes, self.permit)
     }
 
     /// Grows the buffer for `total` bytes: to the announced length while that is modest or half
@@ -128,11 +128,9 @@ where
     let mut slow = Slow::new(limits);
     loop {
         let received = collector.len();
-        let next = std::future::poll_fn(|context| {
-            match Pin::new(&mut body).poll_frame(context) {
-                Poll::Ready(next) => Poll::Ready(Ok(next)),
-                Poll::Pending => slow.poll(context, received).map(Err),
-            }
+        let next = std::future::poll_fn(|context| match Pin::new(&mut body).poll_frame(context) {
+            Poll::Ready(next) => Poll::Ready(Ok(next)),
+            Poll::Pending => slow.poll(context, received).map(Err),
         });
         let frame = match next.await {
             Ok(Some(Ok(frame))) => frame,

@@ -3,6 +3,7 @@
 //! `inflate` is for bodies that are small or already paid for (an answer, a file); requests go
 //! through [`crate::body::read`], which yields between steps and charges the budget.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::Write as _;
@@ -10,7 +11,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::inflate::{Inflater, Progress};
@@ -18,9 +19,7 @@ use super::inflate::{Inflater, Progress};
 pub use super::inflate::InflateError;
 
 /// How the bytes of a body or gRPC message are encoded.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// As they are.
@@ -38,6 +37,20 @@ pub enum Encoding {
 
 /// The encodings this crate reads, as `accept-encoding` and `grpc-accept-encoding` list them.
 pub const ACCEPTED: &str = "gzip, zstd, deflate";
+
+/// Written by hand because the names that other programs write are allowed too.
+impl JsonSchema for Encoding {
+    fn schema_name() -> Cow<'static, str> {
+        "encoding".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "enum": ["none", "identity", "", "gzip", "zstd", "deflate", "zlib"],
+        })
+    }
+}
 
 impl Encoding {
     /// The encoding of one header token, in any case; `None` when it is not one of ours.
@@ -96,7 +109,7 @@ pub fn inflate(encoding: Encoding, encoded: &Bytes, limit: usize) -> Result<Byte
             Ok(encoded.clone())
         };
     }
-    let mut inflater = Inflater::new(encoding, encoded, limit)?;
+    let mut inflater = Inflater::new(encoding, encoded, limit);
     loop {
         match inflater.step(encoded)? {
             Progress::More => {}

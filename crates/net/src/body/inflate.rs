@@ -4,7 +4,10 @@
 //! only while it computes and a slow sender never pins one. A step reads at most [`INPUT_STEP`] and
 //! writes at most [`STEP`] bytes, about a millisecond, so that the caller can yield in between.
 //! Sizes that the sender claims (gzip's ISIZE, zstd's content size) choose the first allocation and
-//! nothing else. The buffer grows so that old and new together stay below the limit.
+//! nothing else.
+//!
+//! Bodies beyond [`LARGE_MIN`] are inflated a few at a time ([`super::slots`]): more at once would
+//! be no faster, and would hold half of every body instead of the whole of some.
 
 use bytes::Bytes;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
@@ -18,8 +21,18 @@ use super::gzip;
 const STEP: usize = 512 << 10;
 /// The most a step reads: bounds the time of streams that hold much and inflate to nothing.
 const INPUT_STEP: usize = 64 << 10;
-/// Up to here a claimed size is inflated in one step, straight into its final place.
-const WHOLE_MAX: usize = 1 << 20;
+/// Up to here a claimed size is inflated in one step, straight into its final place; from here on
+/// a body is large.
+pub(super) const LARGE_MIN: usize = 1 << 20;
+/// The buffer of a large body of unknown size: pages that are never written cost nothing, while
+/// growing step by step would leave a trail of freed buffers.
+const LARGE_ROOM: usize = 64 << 20;
+/// Larger outputs are not moved to a smaller buffer: the copy would take too long at once.
+const SHRUNK_MAX: usize = 4 << 20;
+/// The most a zstd window holds beside the output.
+const WINDOW_MAX: usize = 8 << 20;
+/// What a decoder holds beside its window.
+const DECODER_BYTES: usize = 192 << 10;
 /// The first allocation when the sender claims no size.
 const FIRST_MIN: usize = 16 << 10;
 /// From here on, a body four times larger than what it inflates to is an attack on our time.
@@ -90,7 +103,7 @@ struct Turn {
 
 impl Inflater {
     /// An inflater for `encoded`, which every step gets again.
-    pub(super) fn new(encoding: Encoding, encoded: &[u8], limit: usize) -> Result<Self, InflateError> {
+    pub(super) fn new(encoding: Encoding, encoded: &[u8], limit: usize) -> Self {
         let engine = match encoding {
             Encoding::Gzip => Engine::Flate(Some(decoders::flate(false))),
             Encoding::Deflate => Engine::Flate(Some(decoders::flate(true))),
@@ -102,13 +115,25 @@ impl Inflater {
         let guess = encoded.len().saturating_mul(8).clamp(FIRST_MIN, STEP);
         let mut output = Vec::new();
         output.reserve_exact(first_room(claimed.unwrap_or(guess), limit));
-        let step = claimed.filter(|size| *size <= WHOLE_MAX).map_or(STEP, |size| size.max(STEP));
+        let step = claimed.filter(|size| *size <= LARGE_MIN).map_or(STEP, |size| size.max(STEP));
         let member = Member { open: encoding != Encoding::Gzip, started_at: 0, crc: Crc::new() };
-        Ok(Self { encoding, engine, output, written: 0, consumed: 0, limit, step, member })
+        Self { encoding, engine, output, written: 0, consumed: 0, limit, step, member }
     }
 
-    /// The most bytes that the output may hold after the next step; what a budget must cover.
-    pub(super) fn output_bytes_after_step(&self) -> usize {
+    /// The most bytes that output and decoder may hold after the next step; what a budget must
+    /// cover.
+    pub(super) fn bytes_after_step(&self) -> usize {
+        let output = self.output_after_step();
+        let window = if self.encoding == Encoding::Zstd { output.min(WINDOW_MAX) } else { 0 };
+        output + window + DECODER_BYTES
+    }
+
+    /// Whether the next step makes it a large body.
+    pub(super) fn is_large_after_step(&self) -> bool {
+        self.output_after_step() > LARGE_MIN
+    }
+
+    fn output_after_step(&self) -> usize {
         self.written.saturating_add(self.step).min(self.limit)
     }
 
@@ -137,14 +162,14 @@ impl Inflater {
     pub(super) fn finish(mut self) -> Bytes {
         let mut output = std::mem::take(&mut self.output);
         output.truncate(self.written);
-        if self.written < output.capacity() / 2 {
+        if self.written < output.capacity() / 2 && self.written <= SHRUNK_MAX {
             output.shrink_to_fit();
         }
         Bytes::from(output)
     }
 
-    /// One call of the decoder into the free part of the output. When the output is full, into one
-    /// spare byte: an output of exactly the claimed size, or of the limit, is not grown for nothing.
+    /// One call of the decoder into the free part of the output, or into one spare byte when the
+    /// output is full: one of exactly the claimed size, or of the limit, is not grown for nothing.
     fn turn(&mut self, encoded: &[u8]) -> Result<Turn, InflateError> {
         let input_end = encoded.len().min(self.consumed.saturating_add(INPUT_STEP));
         let input = encoded.get(self.consumed..input_end).unwrap_or_default();
@@ -153,7 +178,7 @@ impl Inflater {
         let turn = if full {
             self.engine.run(input, &mut spare)
         } else {
-            let end = self.output.capacity().min(self.output_bytes_after_step());
+            let end = self.output.capacity().min(self.output_after_step());
             self.output.resize(end.max(self.written), 0);
             let free = self.output.get_mut(self.written..).unwrap_or_default();
             self.engine.run(input, free)
@@ -178,7 +203,9 @@ impl Inflater {
             return Err(InflateError::TooLarge { limit: self.limit });
         }
         self.output.truncate(self.written);
-        let room = first_room(self.output.capacity().saturating_mul(2), self.limit);
+        let doubled = self.output.capacity().saturating_mul(2);
+        let wanted = if doubled > LARGE_MIN { doubled.max(LARGE_ROOM) } else { doubled };
+        let room = first_room(wanted, self.limit);
         self.output.reserve_exact(room.saturating_sub(self.output.len()));
         self.output.extend(byte);
         self.written += 1;
@@ -276,7 +303,7 @@ fn first_room(wanted: usize, limit: usize) -> usize {
 }
 
 /// The size that the sender says the body inflates to, when it is possible at all.
-fn claimed_size(encoding: Encoding, encoded: &[u8]) -> Option<usize> {
+pub(super) fn claimed_size(encoding: Encoding, encoded: &[u8]) -> Option<usize> {
     const DEFLATE_RATIO_MAX: usize = 1032;
     const ZSTD_RATIO_MAX: usize = 128 << 10;
     let (claimed, ratio) = match encoding {

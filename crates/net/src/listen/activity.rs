@@ -41,6 +41,11 @@ impl Activity {
         self.write_blocked.store(false, Relaxed);
     }
 
+    /// Bytes received and sent.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.received.load(Relaxed), self.sent.load(Relaxed))
+    }
+
     pub(super) fn on_request(&self) {
         self.started.fetch_add(1, Relaxed);
         self.handling.fetch_add(1, Relaxed);
@@ -104,6 +109,12 @@ impl Judge {
         let held = activity.handling.load(Relaxed) + activity.replying.load(Relaxed);
         let unsent = activity.write_blocked.load(Relaxed);
         held == 0 && !unsent && activity.started.load(Relaxed) == self.started
+    }
+
+    /// Whether nothing happened for one whole tick, so that it is likely to stay so.
+    pub(super) fn may_park(&self, activity: &Activity) -> bool {
+        let head_open = activity.head_open.load(Relaxed);
+        self.idle_for >= self.tick * 2 && !head_open && self.is_quiet(activity)
     }
 
     /// The time between two calls of [`Judge::judge`].

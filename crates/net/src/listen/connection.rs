@@ -1,4 +1,7 @@
 //! One connection from handshake to goodbye.
+//!
+//! Each stage is boxed: without it the task of an idle connection is as large as all stages of both
+//! protocols together, 20 KiB.
 
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -31,7 +34,7 @@ use crate::tls::{self, Identity};
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Streams a client may have reset before we looked at them (CVE-2023-44487, rapid reset).
 const PENDING_RESETS_MAX: usize = 20;
-/// Streams a client may make us reset by breaking the protocol (CVE-2025-8671, MadeYouReset).
+/// Streams a client may make us reset by breaking the protocol (CVE-2025-8671, `MadeYouReset`).
 const OWN_RESETS_MAX: usize = 256;
 /// Bytes of answers that one HTTP/2 stream buffers.
 const SEND_BUFFER_MAX: usize = 256 << 10;
@@ -64,9 +67,9 @@ pub(super) async fn run(stream: TcpStream, address: SocketAddr, slot: Slot, shar
     let listener = Arc::clone(&shared.name);
     let mut peer = Peer { address, listener, encrypted: false, identity: None };
     let Some(tls) = &shared.tls else {
-        return talk(stream, peer, &shared).await;
+        return Box::pin(talk(stream, peer, &shared)).await;
     };
-    let accepting = TlsAcceptor::from(tls.load()).accept(stream);
+    let accepting = Box::pin(TlsAcceptor::from(tls.load()).accept(stream));
     // A drain does not wait for strangers.
     let accepted = tokio::select! {
         accepted = timeout(shared.limits.handshake_timeout.0, accepting) => accepted,
@@ -78,7 +81,7 @@ pub(super) async fn run(stream: TcpStream, address: SocketAddr, slot: Slot, shar
             let leaf = certificates.and_then(|chain| chain.first());
             peer.encrypted = true;
             peer.identity = leaf.map(|leaf| Arc::new(Identity::of(leaf)));
-            talk(stream, peer, &shared).await;
+            Box::pin(talk(stream, peer, &shared)).await;
         }
         Ok(Err(error)) => {
             count(&shared.stats.handshake_errors);
@@ -97,45 +100,35 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::new(Activity::default());
+    let mut judge = Judge::new(&shared.limits);
     let mut io = Observed::new(stream, Arc::clone(&activity));
-    let Some(protocol) = first_bytes(&mut io, &activity, shared).await else {
-        return;
-    };
+    let protocol = first_bytes(&mut io, &mut judge, &activity, shared).await;
     let handler = Arc::clone(&shared.handler);
     let serve = Serve { handler, peer: Arc::new(peer), activity: Arc::clone(&activity) };
-    if protocol == Protocol::Http2 {
-        io.read_ahead(READ_AHEAD);
-    }
-    let io = TokioIo::new(io);
     let result = match protocol {
-        Protocol::Http1 => {
-            let connection = http1_builder(&shared.limits).serve_connection(io, serve);
-            drive(connection, protocol, &activity, shared).await
-        }
-        Protocol::Http2 => {
-            let builder = http2_builder(&shared.limits, shared.tasks.clone());
-            let connection = builder.serve_connection(io, serve);
-            drive(connection, protocol, &activity, shared).await
-        }
+        None => Ok(()),
+        Some(Protocol::Http1) => http1(io, serve, &mut judge, &activity, shared).await,
+        Some(Protocol::Http2) => http2(io, serve, &mut judge, &activity, shared).await,
     };
     if result.is_err_and(|error| !error.is_incomplete_message() && !error.is_canceled()) {
         count(&shared.stats.protocol_errors);
     }
-    shared.stats.received_bytes.fetch_add(activity.received.load(Ordering::Relaxed), Ordering::Relaxed);
-    shared.stats.sent_bytes.fetch_add(activity.sent.load(Ordering::Relaxed), Ordering::Relaxed);
+    let (received, sent) = activity.bytes();
+    shared.stats.received_bytes.fetch_add(received, Ordering::Relaxed);
+    shared.stats.sent_bytes.fetch_add(sent, Ordering::Relaxed);
 }
 
-/// Waits for the first bytes: as long as an idle connection may, and once they come, as long as
-/// headers may.
+/// Waits for the first bytes of a connection or of its next request: as long as an idle connection
+/// may, and once they come, as long as headers may.
 async fn first_bytes<T>(
     io: &mut Observed<T>,
+    judge: &mut Judge,
     activity: &Activity,
     shared: &Shared,
 ) -> Option<Protocol>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut judge = Judge::new(&shared.limits);
     let mut reading = pin!(io.protocol());
     loop {
         let tick = judge.tick();
@@ -154,6 +147,51 @@ where
             () = shared.tasks.cancelled() => return None,
         }
     }
+}
+
+/// Speaks HTTP/1, and parks the connection while it is idle: hyper's buffers (16 KiB, and up to
+/// the largest read after a large body) are given up, and made anew when the next request begins.
+async fn http1<T>(
+    mut io: Observed<T>,
+    mut serve: Serve,
+    judge: &mut Judge,
+    activity: &Activity,
+    shared: &Shared,
+) -> hyper::Result<()>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    loop {
+        let connection = http1_builder(&shared.limits).serve_connection(TokioIo::new(io), serve);
+        let driven = drive(Box::pin(connection), Protocol::Http1, judge, activity, shared).await?;
+        let Some(idle) = driven else {
+            return Ok(());
+        };
+        let parts = Pin::into_inner(idle).into_parts();
+        (io, serve) = (parts.io.into_inner(), parts.service);
+        // Bytes are there only if the client sent the beginning of a request with the last one.
+        if !io.put_back(&parts.read_buf)
+            && first_bytes(&mut io, judge, activity, shared).await.is_none()
+        {
+            return Ok(());
+        }
+    }
+}
+
+async fn http2<T>(
+    mut io: Observed<T>,
+    serve: Serve,
+    judge: &mut Judge,
+    activity: &Activity,
+    shared: &Shared,
+) -> hyper::Result<()>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    io.read_ahead(READ_AHEAD);
+    let builder = http2_builder(&shared.limits, shared.tasks.clone());
+    let connection = Box::pin(builder.serve_connection(TokioIo::new(io), serve));
+    drive(connection, Protocol::Http2, judge, activity, shared).await.map(|_ended| ())
 }
 
 fn http1_builder(limits: &Limits) -> http1::Builder {
@@ -202,18 +240,18 @@ async fn event(tasks: Tasks, tick: Duration, draining: bool) -> Event {
     }
 }
 
-/// Polls the connection to its end, judges it at every tick, says goodbye on cancellation.
+/// Polls the connection, judges it at every tick, says goodbye on cancellation. Gives it back when
+/// it is idle and may be parked; else it has ended.
 async fn drive<C>(
-    connection: C,
+    mut connection: Pin<Box<C>>,
     protocol: Protocol,
+    judge: &mut Judge,
     activity: &Activity,
     shared: &Shared,
-) -> Result<(), C::Error>
+) -> Result<Option<Pin<Box<C>>>, C::Error>
 where
     C: GracefulConnection,
 {
-    let mut connection = pin!(connection);
-    let mut judge = Judge::new(&shared.limits);
     let mut draining = false;
     // Only polled when one of its futures was woken: the cancellation token takes a lock that all
     // connections share, and must not be asked at every read.
@@ -224,26 +262,29 @@ where
         }
         let happened = tokio::select! {
             biased;
-            result = connection.as_mut() => return result,
+            result = connection.as_mut() => return result.map(|()| None),
             happened = events.next() => happened,
         };
         if draining && judge.is_quiet(activity) {
-            return Ok(());
+            return Ok(None);
         }
-        let goodbye = match happened {
-            Some(Event::Cancelled) => true,
-            Some(Event::Tick) | None => match judge.judge(activity, protocol) {
-                Judgement::Fine => false,
-                Judgement::Idle => true,
-                Judgement::TooSlow => {
-                    count(&shared.stats.timed_out);
-                    return Ok(());
-                }
-            },
+        let judgement = match happened {
+            Some(Event::Cancelled) => Judgement::Idle,
+            Some(Event::Tick) | None => judge.judge(activity, protocol),
         };
-        if goodbye && !draining {
-            draining = true;
-            Pin::as_mut(&mut connection).graceful_shutdown();
+        match judgement {
+            Judgement::Fine if protocol == Protocol::Http1 && judge.may_park(activity) => {
+                return Ok(Some(connection));
+            }
+            Judgement::Idle if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            Judgement::Fine | Judgement::Idle => {}
+            Judgement::TooSlow => {
+                count(&shared.stats.timed_out);
+                return Ok(None);
+            }
         }
     }
 }

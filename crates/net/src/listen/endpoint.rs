@@ -33,11 +33,8 @@ fn resolve(endpoint: &str) -> Result<SocketAddr, BindError> {
     if endpoint.contains("://") {
         return Err(invalid("has a scheme, which a listener has not".into()));
     }
-    let full = if endpoint.starts_with(':') {
-        format!("0.0.0.0{endpoint}")
-    } else {
-        endpoint.to_owned()
-    };
+    let full =
+        if endpoint.starts_with(':') { format!("0.0.0.0{endpoint}") } else { endpoint.to_owned() };
     if full.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
         return Err(invalid("has no port".into()));
     }
@@ -47,7 +44,10 @@ fn resolve(endpoint: &str) -> Result<SocketAddr, BindError> {
     addresses.first().copied().ok_or_else(|| invalid("has no address".into()))
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the system's other errors are shown as they are")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the system's other errors are shown as they are"
+)]
 fn bind_error(endpoint: String, source: Error) -> BindError {
     match source.kind() {
         ErrorKind::AddrInUse => BindError::InUse { endpoint },

@@ -35,6 +35,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Observed<T> {
         Self { stream, activity, first, first_end: 0, first_read: 0, ahead, ahead_max: 0 }
     }
 
+    /// Begins anew with bytes that were read and not used; says whether there are any.
+    pub(super) fn put_back(&mut self, unused: &[u8]) -> bool {
+        (self.first_end, self.first_read) = (0, 0);
+        self.ahead.extend_from_slice(unused);
+        !unused.is_empty()
+    }
+
     /// Reads up to `ahead_max` bytes at once from here on, however few are asked for.
     pub(super) fn read_ahead(&mut self, ahead_max: usize) {
         self.ahead_max = ahead_max;

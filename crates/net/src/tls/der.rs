@@ -162,11 +162,11 @@ fn alternative_names(extensions: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
             if kind != SUBJECT_ALTERNATIVE_NAME {
                 return None;
             }
-            let (mut tag, mut value) = take(&mut extension)?;
+            let (tag, mut value) = take(&mut extension)?;
             if tag == BOOLEAN {
-                (tag, value) = take(&mut extension)?;
+                // Whether the extension is critical; the names follow.
+                value = take(&mut extension)?.1;
             }
-            let _octets = tag;
             take_tagged(&mut value, SEQUENCE)
         })
         .flat_map(values)
@@ -206,11 +206,9 @@ mod tests {
 
     #[test]
     fn names_and_lifetime_are_read_from_a_certificate() {
-        let mut wanted = rcgen::CertificateParams::new(vec![
-            "edge.example".to_owned(),
-            "10.0.0.7".to_owned(),
-        ])
-        .unwrap();
+        let mut wanted =
+            rcgen::CertificateParams::new(vec!["edge.example".to_owned(), "10.0.0.7".to_owned()])
+                .unwrap();
         wanted.subject_alt_names.push(rcgen::SanType::URI("spiffe://x/y".try_into().unwrap()));
         wanted.distinguished_name.push(rcgen::DnType::OrganizationName, "Example");
         wanted.distinguished_name.push(rcgen::DnType::CommonName, "edge-7");

@@ -105,7 +105,7 @@ impl<T: Send + Sync + 'static> Reloading<T> {
             Err(error) => {
                 let failed = fingerprint(&self.files).unwrap_or(1);
                 if self.failed_with.swap(failed, Ordering::AcqRel) != failed {
-                    tracing::warn!(%error, "changed certificates cannot be used, the old ones stay");
+                    tracing::warn!(%error, "changed certificates are unusable, the old ones stay");
                 }
             }
         }

@@ -32,8 +32,10 @@ impl Server {
         })?;
         let clients = settings.client_ca_file.clone().map(Source::File);
         let protocols = versions(settings.min_version, settings.max_version)?;
-        let sources: Vec<_> =
-            [Some(certificate.clone()), Some(key.clone()), clients.clone()].into_iter().flatten().collect();
+        let sources: Vec<_> = [Some(certificate.clone()), Some(key.clone()), clients.clone()]
+            .into_iter()
+            .flatten()
+            .collect();
         let build = move || {
             let now = clock.unix_nanos() / 1_000_000_000;
             let identity = certified_key(&certificate, &key, now)?;

@@ -6,17 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A protocol version; older ones are not spoken.
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Default,
-    Serialize,
-    Deserialize,
-    JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
 )]
 pub enum Version {
     /// TLS 1.2, with AEAD suites and forward secrecy only.

@@ -82,7 +82,9 @@ async fn a_length_that_lies_low_ends_at_its_word_and_one_that_lies_high_times_ou
 async fn bad_lengths_are_400() {
     let mirror = Mirror::new(LIMIT);
     let server = serve(&local(), Arc::clone(&mirror) as _);
-    for length in ["-1", "+1", "1a", "0x1", "", "1,1", "1\r\ncontent-length: 2", "18446744073709551616"] {
+    for length in
+        ["-1", "+1", "1a", "0x1", "", "1,1", "1\r\ncontent-length: 2", "18446744073709551616"]
+    {
         let request = format!("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\na");
         let answer = exchange(server.address, request.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{length:?}: {answer}");
@@ -167,6 +169,41 @@ async fn an_idle_connection_is_closed_in_both_protocols_and_before_the_first_byt
 }
 
 #[tokio::test]
+async fn a_connection_that_was_parked_serves_its_next_request_even_in_pieces() {
+    let mut settings = local();
+    // A tick of 10 ms: parked after 20 to 30.
+    settings.limits.header_timeout = Span(Duration::from_millis(40));
+    settings.limits.idle_timeout = Span(DEADLINE);
+    let mirror = Mirror::new(LIMIT);
+    let server = serve(&settings, Arc::clone(&mirror) as _);
+    let mut stream = connect(server.address).await;
+    let mut answer = [0; 12];
+    for round in 1..=5 {
+        let body = vec![b'x'; 50_000];
+        let request = with_length(&body).escape_ascii().to_string();
+        let request = request.replace("close", "keep-alive").replace("\\r\\n", "\r\n");
+        let (start, rest) = request.as_bytes().split_at(if round % 2 == 0 { 3 } else { 60 });
+        stream.write_all(start).await.unwrap();
+        tokio::task::yield_now().await;
+        stream.write_all(rest).await.unwrap();
+        within("the answer", stream.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200", "{round}");
+        let mut left = vec![0; 50_000];
+        let reading = async {
+            // Headers and body, of which the first twelve bytes were read.
+            while !left.ends_with(b"xxxx") || left.len() < 50_080 {
+                let mut more = [0; 8192];
+                let count = stream.read(&mut more).await.unwrap();
+                left.extend_from_slice(&more[..count]);
+            }
+        };
+        within("the body", reading).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert_eq!((mirror.seen(), server.stats.accepted()), (5, 1));
+}
+
+#[tokio::test]
 async fn a_client_that_takes_no_answer_is_disconnected() {
     let mirror = Mirror::new(64 << 20);
     let server = serve(&hurried(), Arc::clone(&mirror) as _);
@@ -185,12 +222,8 @@ async fn a_zero_window_held_open_is_disconnected() {
     let mut stream = raw_http2(server.address).await;
     // SETTINGS_INITIAL_WINDOW_SIZE = 0: the answer's bytes may never be sent.
     stream.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])).await.unwrap();
-    let headers = block(&[
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/"),
-        (":authority", "test"),
-    ]);
+    let headers =
+        block(&[(":method", "POST"), (":scheme", "http"), (":path", "/"), (":authority", "test")]);
     stream.write_all(&frame(1, 4, 1, &headers)).await.unwrap();
     stream.write_all(&frame(0, 1, 1, b"echo")).await.unwrap();
     until("the disconnection", || server.stats.timed_out() == 1).await;
@@ -221,6 +254,7 @@ async fn connections_above_the_limit_get_503_and_the_others_stay() {
     drop(first);
     until("a free place", || server.stats.open() == 2).await;
     let answer =
-        exchange(server.address, b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+        exchange(server.address, b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+            .await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }

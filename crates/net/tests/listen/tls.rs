@@ -179,10 +179,8 @@ async fn served_name(client: &Client<'_>, server: &Server) -> String {
 #[tokio::test]
 async fn a_rotated_certificate_serves_the_next_handshake_without_a_restart() {
     let authority = Authority::new();
-    let tls = ServerTls {
-        reload_interval: Some(Span(Duration::from_millis(20))),
-        ..authority.server()
-    };
+    let tls =
+        ServerTls { reload_interval: Some(Span(Duration::from_millis(20))), ..authority.server() };
     let server = serve(&encrypted(tls), Mirror::new(1000));
     let client = Client::of(&authority);
     let mut open = http1(client.connect(&server).await.unwrap()).await;

@@ -1,9 +1,15 @@
 //! What the index holds of one item, and the slow way to find it.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "positions fit 32 bits, as the walk refuses larger batches"
+)]
+
 use crate::signal::Signal;
 use crate::wire::{Reader, WireValue};
 
 use super::fast::Scan;
+use super::fields::Tally;
 use crate::limits::Limits;
 
 /// A range of bytes. Batches stay below 4 GiB, so 32 bits do.
@@ -62,7 +68,8 @@ pub(super) fn key_bit_of(len: u64, last: u64) -> u64 {
 /// Finds the facts of one item; `None` if it is not well formed.
 pub(crate) fn facts(signal: Signal, item: &[u8]) -> Option<Facts> {
     let limits = Limits { record_bytes_max: usize::MAX, depth_max: u32::MAX, ..Limits::default() };
-    Scan::new(signal, item, &limits).item::<true>(0, u32::try_from(item.len()).ok()?)
+    let end = u32::try_from(item.len()).ok()?;
+    Scan::new(signal, item, &limits).item::<true>(0, end, &mut Tally::default())
 }
 
 /// Finds the facts of a well-formed item in any encoding.
@@ -133,9 +140,37 @@ pub(super) fn body_of(body: &[u8], start: usize, text: &mut Extent) {
 }
 
 /// The key of a `KeyValue` message.
+#[inline]
 pub(crate) fn key_of(pair: &[u8]) -> &[u8] {
-    let keys = Reader::new(pair).filter(|(number, _)| *number == 1);
-    keys.last().and_then(|(_, key)| key.bytes()).unwrap_or_default()
+    key_and_value(pair).0
+}
+
+/// The key of a `KeyValue` message and its `AnyValue` message.
+#[inline]
+pub(crate) fn key_and_value(pair: &[u8]) -> (&[u8], &[u8]) {
+    // What nearly every client writes: both once, in this order, of less than 128 bytes.
+    if let Some((&[0x0A, key_len], rest)) = pair.split_first_chunk()
+        && key_len < 0x80
+        && let Some((key, rest)) = rest.split_at_checked(usize::from(key_len))
+        && let Some((&[0x12, value_len], value)) = rest.split_first_chunk()
+        && usize::from(value_len) == value.len()
+        && value_len < 0x80
+    {
+        return (key, value);
+    }
+    any_key_and_value(pair)
+}
+
+fn any_key_and_value(pair: &[u8]) -> (&[u8], &[u8]) {
+    let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
+    for (number, field) in Reader::new(pair) {
+        match (number, field) {
+            (1, WireValue::Bytes(bytes)) => key = bytes,
+            (2, WireValue::Bytes(bytes)) => value = bytes,
+            _ => {}
+        }
+    }
+    (key, value)
 }
 
 fn keys_of(message: &[u8], attributes: u32) -> u64 {

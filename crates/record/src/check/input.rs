@@ -2,6 +2,15 @@
 //!
 //! `None` says that a read does not fit in the message that ends at `end`.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "positions fit 32 bits, as the walk refuses larger batches; bytes are cut out on purpose"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "a call in the loop over fields, or a tally that is not in a register, costs a third more"
+)]
+
 use super::text::{high_bytes, is_utf8};
 use crate::wire::read_varint;
 

@@ -1,9 +1,19 @@
 //! The walk over a whole request: containers, then blocks of items.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "positions fit 32 bits, as larger batches are refused here"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "a call in the loop over fields, or a tally that is not in a register, costs a third more"
+)]
+
 use super::error::{CheckError, CheckErrorKind};
 use super::exact;
 use super::facts::{Extent, Facts};
 use super::fast::Scan;
+use super::fields::Tally;
 use super::text::high_bytes;
 use crate::limits::Limits;
 use crate::schema;
@@ -120,7 +130,7 @@ impl<V: Visitor> Walk<'_, V> {
             let field = self.field(Part::Scope, position, end)?;
             if field.number == 2 {
                 // The tag has more bytes than it needs.
-                self.item::<true>(field.content, field.end)?;
+                self.item::<true>(field.content, field.end, &mut Tally::default())?;
             } else {
                 self.other(Part::Scope, position, &field)?;
             }
@@ -168,21 +178,23 @@ impl<V: Visitor> Walk<'_, V> {
     }
 
     fn items<const VERIFY: bool>(&mut self, start: u32, stop: u32, end: u32) -> Option<u32> {
+        let mut tally = Tally::default();
         let mut position = start;
         while position < stop && *self.bytes.get(position as usize)? == TAG_ITEM {
-            let (content, content_end) = self.content(position + 1, end)?;
-            self.item::<VERIFY>(content, content_end)?;
-            position = content_end;
+            let (content, next) = self.scan.input.content(position + 1, end, &mut tally)?;
+            self.item::<VERIFY>(content, next, &mut tally)?;
+            position = next;
         }
+        self.scan.explained += tally.explained;
         Some(position)
     }
 
-    #[inline]
-    fn item<const VERIFY: bool>(&mut self, start: u32, end: u32) -> Option<()> {
+    #[inline(always)]
+    fn item<const VERIFY: bool>(&mut self, start: u32, end: u32, tally: &mut Tally) -> Option<()> {
         if (end - start) as usize > self.limits.record_bytes_max {
             return None;
         }
-        let facts = self.scan.item::<VERIFY>(start, end)?;
+        let facts = self.scan.item::<VERIFY>(start, end, tally)?;
         self.visitor.item(Extent { start, end }, facts);
         Some(())
     }
@@ -190,21 +202,14 @@ impl<V: Visitor> Walk<'_, V> {
     /// Validates the text of items that have passed in every other respect.
     #[cold]
     fn verify(&mut self, start: u32, end: u32) -> Option<()> {
+        let mut tally = Tally::default();
         let mut position = start;
         while position < end {
-            let (content, content_end) = self.content(position + 1, end)?;
-            self.scan.item::<true>(content, content_end)?;
-            position = content_end;
+            let (content, next) = self.scan.input.content(position + 1, end, &mut tally)?;
+            self.scan.item::<true>(content, next, &mut tally)?;
+            position = next;
         }
         Some(())
-    }
-
-    /// Passes the length of a container or an item.
-    #[inline(always)]
-    fn content(&mut self, start: u32, end: u32) -> Option<(u32, u32)> {
-        let (content, content_end) = self.scan.input.len(start, end)?;
-        self.scan.explained += u64::from(content - start) - 1;
-        Some((content, content_end))
     }
 
     fn field(&mut self, part: Part, start: u32, end: u32) -> Option<FieldAt> {
@@ -220,7 +225,7 @@ impl<V: Visitor> Walk<'_, V> {
         if number == 0 || wire_type != LEN {
             return None;
         }
-        let (content, end) = self.content(value as u32, end)?;
+        let (content, end) = self.scan.input.content(value as u32, end, &mut Tally::default())?;
         if part != Part::Request && number == 3 {
             let schema_url = self.bytes.get(content as usize..end as usize)?;
             std::str::from_utf8(schema_url).ok()?;

@@ -1,11 +1,17 @@
 //! Writing the batches of the outputs.
 //!
-//! Sizes come first, then one buffer of exactly that size is filled. Neighbors that stay neighbors
-//! are copied in one piece.
+//! Two passes over the items, whatever the number of outputs: the first finds the sizes, the second
+//! fills one buffer of exactly that size for each output. Neighbors that stay neighbors are copied in
+//! one piece.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "outputs are numbered with 16 bits, and bytes are cut out of lengths on purpose"
+)]
 
 use bytes::Bytes;
 
-use super::index::Container;
+use super::index::{Columns, Container};
 use super::{Draft, Item, State};
 use crate::check::{Extent, Part};
 use crate::signal::Signal;
@@ -34,71 +40,36 @@ impl Draft {
     ///
     /// A draft that is unchanged and belongs to one output is its input.
     pub fn emit(&mut self, by: impl Fn(&Item) -> u16, outputs: usize) -> Vec<Emitted> {
-        let output_of = |item: &Item| match item.state {
-            State::Dropped => usize::MAX,
-            State::Input | State::Edited => usize::from(by(item)),
-        };
-        let Some(first) = self.items().first().map(output_of) else { return Vec::new() };
+        let Some(first) = self.items().first().map(&by) else { return Vec::new() };
+        if !self.changed && self.items().iter().all(|item| by(item) == first) {
+            let (bytes, records) = (self.input.clone(), self.records);
+            let known = usize::from(first) < outputs;
+            return known
+                .then_some(Emitted { output: first, bytes, records })
+                .into_iter()
+                .collect();
+        }
+        let tails = TailBytes { tails: &self.tails, signal: self.signal };
+        let mut plans: Vec<Plan> = std::iter::repeat_with(Plan::default).take(outputs).collect();
         let mut numbers = Vec::with_capacity(self.len());
-        let mut counts = vec![0_usize; outputs];
         for item in self.items() {
-            let output = output_of(item);
-            if let Some(count) = counts.get_mut(output) {
-                *count += 1;
-            }
-            numbers.push(output as u16);
-        }
-        if counts.get(first) == Some(&self.len()) {
-            return vec![self.emit_all(first as u16)];
-        }
-        let order = sorted(&numbers, &counts);
-        let mut emitted = Vec::with_capacity(counts.iter().filter(|count| **count > 0).count());
-        let mut rest = order.as_slice();
-        for (output, count) in counts.iter().enumerate() {
-            let (indices, after) = rest.split_at_checked(*count).unwrap_or_default();
-            rest = after;
-            if !indices.is_empty() {
-                emitted.push(self.write_batch(output as u16, indices.iter().copied()));
+            let number = if item.is_dropped() { u16::MAX } else { by(item) };
+            numbers.push(number);
+            if let Some(plan) = plans.get_mut(usize::from(number)) {
+                plan.add(item, tails.get(item.tail).len());
             }
         }
-        emitted
-    }
-
-    fn emit_all(&self, output: u16) -> Emitted {
-        if self.changed {
-            return self.write_batch(output, 0..self.len() as u32);
-        }
-        Emitted { output, bytes: self.input.clone(), records: self.records }
-    }
-
-    fn write_batch(&self, output: u16, indices: impl Iterator<Item = u32> + Clone) -> Emitted {
-        let writer = Writer { draft: self, tails: TailBytes::new(self.signal, &self.tails) };
-        let plan = writer.plan(indices.clone());
-        let bytes = Bytes::from(writer.write(&plan, indices));
-        Emitted { output, bytes, records: plan.records }
-    }
-}
-
-/// The numbers of the items that have an output, by output and then in their order.
-fn sorted(numbers: &[u16], counts: &[usize]) -> Vec<u32> {
-    let mut starts: Vec<usize> = counts
-        .iter()
-        .scan(0, |sum, count| {
-            let start = *sum;
-            *sum += count;
-            Some(start)
-        })
-        .collect();
-    let mut order = vec![0_u32; counts.iter().sum()];
-    for (index, number) in numbers.iter().enumerate() {
-        if let Some(start) = starts.get_mut(usize::from(*number)) {
-            if let Some(slot) = order.get_mut(*start) {
-                *slot = index as u32;
+        let columns = &self.columns;
+        let mut writers: Vec<Writer<'_>> =
+            plans.into_iter().map(|plan| Writer::new(self, plan.finish(columns))).collect();
+        for (item, number) in columns.items.iter().zip(numbers) {
+            if let Some(writer) = writers.get_mut(usize::from(number)) {
+                writer.put(item, &tails);
             }
-            *start += 1;
         }
+        let emitted = writers.into_iter().enumerate().filter(|(_, writer)| writer.plan.items > 0);
+        emitted.map(|(output, writer)| writer.finish(output as u16)).collect()
     }
-    order
 }
 
 /// The tails as fields of the signal's items.
@@ -108,10 +79,6 @@ struct TailBytes<'a> {
 }
 
 impl<'a> TailBytes<'a> {
-    fn new(signal: Signal, tails: &'a Tails) -> Self {
-        Self { tails, signal }
-    }
-
     #[inline]
     fn get(&self, id: TailId) -> &'a [u8] {
         if id == TailId::NONE {
@@ -122,140 +89,217 @@ impl<'a> TailBytes<'a> {
     }
 }
 
-/// The sizes of everything with a length in front.
+/// The sizes of everything in a batch that has a length in front.
+#[derive(Default)]
 struct Plan {
     resources: Vec<Planned>,
     scopes: Vec<Planned>,
+    /// The last of the scopes, while items are added.
+    open: Planned,
     bytes: usize,
     records: u32,
+    items: u32,
 }
 
-/// A container of the output.
+/// A container of a batch.
 #[derive(Default)]
 struct Planned {
     /// Its number in the draft.
     group: u32,
-    /// The number of its scopes or items in this output.
+    /// The number of its scopes or items in this batch.
     children: u32,
     /// The bytes of its content.
     bytes: usize,
 }
 
-struct Writer<'a> {
-    draft: &'a Draft,
-    tails: TailBytes<'a>,
-}
-
-impl Writer<'_> {
-    fn plan(&self, indices: impl Iterator<Item = u32>) -> Plan {
-        let columns = &self.draft.columns;
-        let mut scopes: Vec<Planned> = Vec::with_capacity(columns.scopes.len().min(64));
-        let mut records = 0_u32;
-        let mut open = Planned::default();
-        for index in indices {
-            let Some(item) = columns.items.get(index as usize) else { continue };
-            if item.scope != open.group && open.children > 0 {
-                scopes.push(std::mem::take(&mut open));
-            }
-            open.group = item.scope;
-            open.children += 1;
-            open.bytes += field_len(item.message.len() + self.tails.get(item.tail).len());
-            records = records.saturating_add(item.records);
+impl Plan {
+    #[inline]
+    fn add(&mut self, item: &Item, tail: usize) {
+        if item.scope != self.open.group && self.open.children > 0 {
+            self.scopes.push(std::mem::take(&mut self.open));
         }
-        scopes.push(open);
-        let mut resources: Vec<Planned> = Vec::with_capacity(columns.resources.len().min(64));
-        for planned in &mut scopes {
-            let Some(scope) = columns.scopes.get(planned.group as usize) else { continue };
+        self.open.group = item.scope;
+        self.open.children += 1;
+        self.open.bytes += field_len(item.message.len() + tail);
+        self.records = self.records.saturating_add(item.records);
+        self.items += 1;
+    }
+
+    /// Adds up the containers from the inside to the outside.
+    fn finish(mut self, columns: &Columns) -> Self {
+        if self.items == 0 {
+            return self;
+        }
+        self.scopes.push(std::mem::take(&mut self.open));
+        for planned in &mut self.scopes {
+            let parent = columns.scopes.get(planned.group as usize).map_or(0, |scope| scope.parent);
             planned.bytes += columns.rests_len(Part::Scope, planned.group);
             let bytes = field_len(planned.bytes);
-            match resources.last_mut() {
-                Some(last) if last.group == scope.parent => {
+            match self.resources.last_mut() {
+                Some(last) if last.group == parent => {
                     last.children += 1;
                     last.bytes += bytes;
                 }
-                _ => resources.push(Planned { group: scope.parent, children: 1, bytes }),
+                _ => self.resources.push(Planned { group: parent, children: 1, bytes }),
             }
         }
-        let mut bytes = columns.request_rests().iter().map(|rest| rest.len()).sum();
-        for planned in &mut resources {
+        self.bytes = columns.request_rests().iter().map(|rest| rest.len()).sum();
+        for planned in &mut self.resources {
             planned.bytes += columns.rests_len(Part::Resource, planned.group);
-            bytes += field_len(planned.bytes);
+            self.bytes += field_len(planned.bytes);
         }
-        Plan { resources, scopes, bytes, records }
-    }
-
-    fn write(&self, plan: &Plan, mut indices: impl Iterator<Item = u32>) -> Vec<u8> {
-        let (draft, columns) = (self.draft, &self.draft.columns);
-        let mut out = Vec::with_capacity(plan.bytes);
-        self.put_rests(columns.request_rests(), &mut out);
-        let mut scopes = plan.scopes.iter();
-        for planned in &plan.resources {
-            let Some(resource) = columns.resources.get(planned.group as usize) else { continue };
-            put_header(&mut out, TAG_RESOURCE, planned.bytes);
-            let after = self.put_head(Part::Resource, resource, &mut out);
-            for planned in scopes.by_ref().take(planned.children as usize) {
-                let Some(scope) = columns.scopes.get(planned.group as usize) else { continue };
-                put_header(&mut out, TAG_CHILD, planned.bytes);
-                let after = self.put_head(Part::Scope, scope, &mut out);
-                let items = indices.by_ref().take(planned.children as usize);
-                self.put_items(items, &mut out);
-                self.put_rests(after, &mut out);
-            }
-            self.put_rests(after, &mut out);
-        }
-        debug_assert_eq!(out.len(), plan.bytes, "{} {:?}", draft.signal, draft.input.len());
-        out
-    }
-
-    /// Writes what stands before the list of a container; returns what stands after it.
-    fn put_head(&self, part: Part, container: &Container, out: &mut Vec<u8>) -> &[Extent] {
-        if let Some(head) = container.head {
-            out.extend_from_slice(head.of(&self.draft.arena));
-            return &[];
-        }
-        let (before, after) = self.draft.columns.rests(part, container);
-        self.put_rests(before, out);
-        after
-    }
-
-    fn put_rests(&self, rests: &[Extent], out: &mut Vec<u8>) {
-        for rest in rests {
-            out.extend_from_slice(rest.of(&self.draft.input));
-        }
-    }
-
-    fn put_items(&self, indices: impl Iterator<Item = u32>, out: &mut Vec<u8>) {
-        let draft = self.draft;
-        // Items of the input that follow each other there and here.
-        let mut run = Extent::default();
-        for index in indices {
-            let Some(item) = draft.columns.items.get(index as usize) else { continue };
-            let len = item.message.len();
-            if item.state == State::Input && item.tail == TailId::NONE {
-                // The shortest tag and length fit between the two: nothing else can be there.
-                if run.end as usize + field_len(len) - len == item.message.start as usize {
-                    run.end = item.message.end;
-                    continue;
-                }
-                out.extend_from_slice(run.of(&draft.input));
-                put_header(out, TAG_CHILD, len);
-                run = item.message;
-                continue;
-            }
-            out.extend_from_slice(run.of(&draft.input));
-            run = Extent::default();
-            let tail = self.tails.get(item.tail);
-            put_header(out, TAG_CHILD, len + tail.len());
-            out.extend_from_slice(draft.message(item));
-            out.extend_from_slice(tail);
-        }
-        out.extend_from_slice(run.of(&draft.input));
+        self
     }
 }
 
+/// Fills the buffer of one output.
+struct Writer<'a> {
+    draft: &'a Draft,
+    plan: Plan,
+    out: Vec<u8>,
+    /// Items of the input, not yet copied, that follow each other there and here.
+    run: Extent,
+    /// Items still to come in the open scope, scopes still to come in the open resource.
+    items_left: u32,
+    scopes_left: u32,
+    next_scope: usize,
+    next_resource: usize,
+    /// The open containers.
+    scope: Option<&'a Container>,
+    resource: Option<&'a Container>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(draft: &'a Draft, plan: Plan) -> Self {
+        let mut writer = Self {
+            draft,
+            out: Vec::with_capacity(plan.bytes),
+            plan,
+            run: Extent::default(),
+            items_left: 0,
+            scopes_left: 0,
+            next_scope: 0,
+            next_resource: 0,
+            scope: None,
+            resource: None,
+        };
+        if writer.plan.items > 0 {
+            writer.put_rests(draft.columns.request_rests());
+        }
+        writer
+    }
+
+    #[inline]
+    fn put(&mut self, item: &Item, tails: &TailBytes<'_>) {
+        if self.items_left == 0 {
+            self.next_scope();
+        }
+        self.items_left = self.items_left.saturating_sub(1);
+        let len = item.message.len();
+        if item.state == State::Input && item.tail == TailId::NONE {
+            // The shortest tag and length fit between the two: nothing else can be there.
+            if self.run.end as usize + field_len(len) - len == item.message.start as usize {
+                self.run.end = item.message.end;
+                return;
+            }
+            self.put_run();
+            put_header(&mut self.out, TAG_CHILD, len);
+            self.run = item.message;
+            return;
+        }
+        self.put_run();
+        let tail = tails.get(item.tail);
+        put_header(&mut self.out, TAG_CHILD, len + tail.len());
+        self.out.extend_from_slice(self.draft.message(item));
+        self.out.extend_from_slice(tail);
+    }
+
+    #[inline]
+    fn put_run(&mut self) {
+        if self.run.end > 0 {
+            self.out.extend_from_slice(self.run.of(&self.draft.input));
+            self.run = Extent::default();
+        }
+    }
+
+    #[inline(never)]
+    fn next_scope(&mut self) {
+        let columns = &self.draft.columns;
+        self.close_scope();
+        if self.scopes_left == 0 {
+            self.close_resource();
+            if let Some(planned) = self.plan.resources.get(self.next_resource) {
+                self.resource = columns.resources.get(planned.group as usize);
+                self.scopes_left = planned.children;
+                self.next_resource += 1;
+                put_header(&mut self.out, TAG_RESOURCE, planned.bytes);
+                self.put_before(Part::Resource, self.resource);
+            }
+        }
+        if let Some(planned) = self.plan.scopes.get(self.next_scope) {
+            self.scope = columns.scopes.get(planned.group as usize);
+            self.items_left = planned.children;
+            self.scopes_left = self.scopes_left.saturating_sub(1);
+            self.next_scope += 1;
+            put_header(&mut self.out, TAG_CHILD, planned.bytes);
+            self.put_before(Part::Scope, self.scope);
+        }
+    }
+
+    fn close_scope(&mut self) {
+        self.put_run();
+        let scope = self.scope.take();
+        self.put_after(Part::Scope, scope);
+    }
+
+    fn close_resource(&mut self) {
+        let resource = self.resource.take();
+        self.put_after(Part::Resource, resource);
+    }
+
+    fn finish(mut self, output: u16) -> Emitted {
+        self.close_scope();
+        self.close_resource();
+        debug_assert_eq!(self.out.len(), self.plan.bytes, "sizes of output {output}");
+        Emitted { output, bytes: Bytes::from(self.out), records: self.plan.records }
+    }
+
+    /// Writes what stands before the list of a container.
+    fn put_before(&mut self, part: Part, container: Option<&Container>) {
+        let Some(container) = container else { return };
+        match container.head {
+            Some(head) => self.out.extend_from_slice(head.of(&self.draft.arena)),
+            None => self.put_rests(self.draft.columns.rests(part, container).0),
+        }
+    }
+
+    /// Writes what stands after the list of a container.
+    fn put_after(&mut self, part: Part, container: Option<&Container>) {
+        if let Some(container) = container
+            && container.head.is_none()
+        {
+            self.put_rests(self.draft.columns.rests(part, container).1);
+        }
+    }
+
+    fn put_rests(&mut self, rests: &[Extent]) {
+        for rest in rests {
+            self.out.extend_from_slice(rest.of(&self.draft.input));
+        }
+    }
+}
+
+#[inline]
 fn put_header(out: &mut Vec<u8>, tag: u8, len: usize) {
-    out.push(tag);
-    put_varint(out, len as u64);
+    // Nearly all records; the sizes are known to the compiler, so these are stores, not copies.
+    match len {
+        0..0x80 => out.extend_from_slice(&[tag, len as u8]),
+        0x80..0x4000 => out.extend_from_slice(&[tag, len as u8 | 0x80, (len >> 7) as u8]),
+        _ => {
+            out.push(tag);
+            put_varint(out, len as u64);
+        }
+    }
 }
 
 /// The length of a field with a one-byte tag.

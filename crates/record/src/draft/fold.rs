@@ -1,5 +1,10 @@
 //! The bodies of a batch in one buffer and in lower case, so that one scan serves all of them.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "bodies are part of batches, whose positions fit 32 bits"
+)]
+
 use super::Draft;
 
 /// Stands after each body. Never part of UTF-8, so no match can reach across it.
@@ -46,6 +51,20 @@ impl Folded {
     /// Where the body of each item ends in the text.
     pub fn ends(&self) -> &[u32] {
         &self.ends
+    }
+}
+
+/// Folds texts that are in no draft.
+impl<'a> FromIterator<&'a [u8]> for Folded {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(texts: I) -> Self {
+        let mut folded = Self::default();
+        for text in texts {
+            folded.text.extend_from_slice(text);
+            folded.ends.push(folded.text.len() as u32);
+            folded.text.push(SEPARATOR);
+        }
+        folded.text.make_ascii_lowercase();
+        folded
     }
 }
 

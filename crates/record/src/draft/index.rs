@@ -1,5 +1,10 @@
 //! The columns of a draft, filled by the walk, and their reuse from batch to batch.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "there are less items than bytes, and these fit 32 bits"
+)]
+
 use std::cell::RefCell;
 
 use super::{Item, State};

@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-use crate::check::{key_bit, key_of, point_attributes};
+use crate::check::{key_and_value, key_bit, key_of, point_attributes};
 use crate::tail::Tail;
 use crate::wire::{Reader, WireValue, put_len_delimited};
 
 /// The `AnyValue` message of the attribute with this key, attributes being fields of this number.
 pub(super) fn attribute<'a>(message: &'a [u8], number: u32, key: &[u8]) -> Option<&'a [u8]> {
     Reader::new(message).find_map(|(field, pair)| {
-        let pair = if field == number { pair.bytes()? } else { return None };
-        (key_of(pair) == key).then(|| value_of(pair))
+        let (name, value) =
+            if field == number { key_and_value(pair.bytes()?) } else { return None };
+        (name == key).then_some(value)
     })
 }
 
@@ -20,12 +21,6 @@ pub(super) fn point_attribute<'a>(metric: &'a [u8], key: &[u8]) -> Option<&'a [u
         .find_map(|(number, data)| Some((point_attributes(number)?, data.bytes()?)))?;
     let (_, point) = Reader::new(data).find(|(number, _)| *number == 1)?;
     attribute(point.bytes()?, number, key)
-}
-
-/// The `AnyValue` message of a `KeyValue`.
-pub(super) fn value_of(pair: &[u8]) -> &[u8] {
-    let values = Reader::new(pair).filter(|(number, _)| *number == 2);
-    values.last().and_then(|(_, value)| value.bytes()).unwrap_or_default()
 }
 
 /// Whether a message has an attribute that the tail has, too.

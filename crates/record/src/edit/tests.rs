@@ -82,3 +82,54 @@ fn lengths_of_every_width_are_put_in_front() {
         assert!(out == expected, "{len}");
     }
 }
+
+#[test]
+fn a_rewritten_list_keeps_the_bytes_of_what_it_does_not_touch() {
+    let constant = Attribute::new("c", &Value::Bool(true));
+    let mut out = Vec::new();
+    assert!(rewrite(
+        Target::Log,
+        &record(),
+        |list| {
+            list.set(&constant);
+            list.put(Attribute::new("b", &Value::String("x".repeat(200))));
+            list.remove("a");
+            assert_eq!(list.keys().map(Text::as_str).collect::<Vec<_>>(), ["b", "c"]);
+            list.remove_where(|key| key == "c");
+            list.put(Attribute::copied("d", list.get("b").unwrap()));
+        },
+        &mut out
+    ));
+    assert!(out.starts_with(&[0xC0, 0x3E, 7]), "the field that OTLP does not know is first now");
+    let long = Value::String("x".repeat(200));
+    assert_eq!(attributes(&out), [("b", long.clone()), ("d", long)]);
+}
+
+#[test]
+fn a_rewritten_list_that_is_as_before_is_no_change() {
+    let same = Attribute::new("a", &Value::Int(1));
+    let mut out = Vec::new();
+    assert!(!rewrite(
+        Target::Log,
+        &record(),
+        |list| {
+            list.set(&same);
+            list.remove("absent");
+        },
+        &mut out
+    ));
+    assert_eq!(out, record());
+}
+
+#[test]
+fn setting_an_attribute_that_stands_twice_leaves_it_once() {
+    let mut message = record();
+    put_len_delimited(&mut message, 6, &Attribute::new("a", &Value::Int(3)).entry);
+    let mut out = Vec::new();
+    let change = |list: &mut List<'_, '_>| {
+        assert_eq!(list.get("a").and_then(AnyValue::as_int), Some(1));
+        list.put(Attribute::new("a", &Value::Int(1)));
+    };
+    assert!(rewrite(Target::Log, &message, change, &mut out));
+    assert_eq!(attributes(&out), [("a", Value::Int(1)), ("b", Value::Int(2))]);
+}

@@ -149,7 +149,7 @@ impl Unit<'_> {
                 Statement::Attribute(attribute) => {
                     let at = Self::location(source, attribute.name_at);
                     let message = format!("attribute \"{}\" can not stand here", attribute.name);
-                    self.engine.report(Diagnostic::error(Code::Syntax, &at, message));
+                    self.engine.report(Diagnostic::error(Code::Misplaced, &at, message));
                 }
             }
         }

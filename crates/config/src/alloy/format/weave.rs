@@ -17,10 +17,10 @@ pub(super) struct Line {
     pub(super) ends_run: bool,
 }
 
-pub(super) fn weave(source: &Source, pieces: Vec<Piece>, comments: &[Vec<Extent>]) -> Vec<Line> {
+pub(super) fn weave(source: &Source, pieces: Vec<Piece>, comments: &[Extent]) -> Vec<Line> {
     let mut weaver = Weaver {
         source,
-        comments: comments.iter().flatten().copied().collect(),
+        comments,
         next_comment: 0,
         pending: Vec::new(),
         indent: 0,
@@ -41,7 +41,7 @@ pub(super) fn weave(source: &Source, pieces: Vec<Piece>, comments: &[Vec<Extent>
 
 struct Weaver<'a> {
     source: &'a Source,
-    comments: Vec<Extent>,
+    comments: &'a [Extent],
     next_comment: usize,
     /// Wishes since the last word.
     pending: Vec<Piece>,

@@ -52,14 +52,15 @@ impl Parser<'_> {
             return first;
         }
         let mut at = first.at;
-        let mut operands = vec![first];
+        let mut links = Vec::new();
         while self.token.kind == Kind::Operator(Operator::Power) {
+            let operator_at = self.token.start;
             self.advance();
             let operand = self.unary();
             at = at.to(operand.at);
-            operands.push(operand);
+            links.push(Link { operator: Operator::Power, operator_at, operand });
         }
-        Expression { shape: Shape::Powers(operands), at }
+        Expression { shape: Shape::Powers(Box::new(first), links), at }
     }
 
     /// `Unary = ( "!" | "-" ) Unary | Path`

@@ -68,7 +68,8 @@ impl MemFile {
 impl DiskFile for MemFile {
     fn pwrite(&self, offset: u64, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let fault = self.disk.enter(Call::Write, &self.path)?;
-        let mut bytes = slices.iter().flat_map(|slice| slice.iter().copied()).collect::<Vec<u8>>();
+        let mut bytes = Vec::with_capacity(slices.iter().map(|slice| slice.len()).sum());
+        slices.iter().for_each(|slice| bytes.extend_from_slice(slice));
         if fault == Some(Fault::Short) {
             bytes.truncate(bytes.len().div_ceil(2));
         }
@@ -91,8 +92,8 @@ impl DiskFile for MemFile {
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(inode.data.len());
             let count = buffer.len().min(inode.data.len() - start);
             let found = inode.data.get(start..start + count).unwrap_or_default();
-            for (to, from) in buffer.iter_mut().zip(found) {
-                *to = *from;
+            if let Some(place) = buffer.get_mut(..count) {
+                place.copy_from_slice(found);
             }
             count
         })

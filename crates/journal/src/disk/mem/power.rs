@@ -34,7 +34,8 @@ impl NameChange {
 
 impl State {
     pub(super) fn survivor(&self, names: BTreeMap<PathBuf, u64>) -> Self {
-        let inodes = self.inodes.iter().filter(|(inode, _)| names.values().any(|held| held == *inode));
+        let inodes =
+            self.inodes.iter().filter(|(inode, _)| names.values().any(|held| held == *inode));
         Self {
             inodes: inodes.map(|(inode, content)| (*inode, content.clone())).collect(),
             durable_names: self.durable_names.clone(),

@@ -1,0 +1,156 @@
+//! Labels of the default rules and of own ones.
+
+use super::*;
+use bessemer_pipeline::Scratch;
+use bessemer_record::{Limits, Signal, json};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// Label and reason of every record in an OTLP JSON request.
+fn labels(settings: &Settings, signal: Signal, request: &serde_json::Value) -> Vec<[String; 4]> {
+    let context = Context::detached().of("bessemer.processor.classify.test");
+    let classify = Classify::new(settings, &context).unwrap();
+    let tails = std::mem::take(&mut *context.tails.lock()).build();
+    let text = request.to_string();
+    let checked = json::from_otlp_json(signal, text.as_bytes(), &Limits::default()).unwrap();
+    let mut draft =
+        Draft::check(signal, checked.into_bytes(), &Limits::default(), &tails).unwrap();
+    classify.run(&mut draft, &mut Scratch::default());
+    let text = |index: usize, key: &str| {
+        draft.attribute(index, key.as_bytes()).map(text_of).unwrap_or_default()
+    };
+    let keys = ["ai.classification", "ai.confidence", "ai.tier", "ai.reason"];
+    (0..draft.len()).map(|index| keys.map(|key| text(index, key))).collect()
+}
+
+fn logs(records: &[serde_json::Value]) -> serde_json::Value {
+    json!({ "resourceLogs": [{
+        "resource": { "attributes": [
+            { "key": "service.name", "value": { "stringValue": "shop" } },
+        ] },
+        "scopeLogs": [{ "logRecords": records }],
+    }] })
+}
+
+fn log(body: &str, severity: u8) -> serde_json::Value {
+    json!({ "severityNumber": severity, "body": { "stringValue": body } })
+}
+
+fn check(settings: &Settings, record: &serde_json::Value, class: &str, confidence: &str, reason: &str) {
+    let labels = labels(settings, Signal::Logs, &logs(std::slice::from_ref(record)));
+    let expected = [class, confidence, "rules", reason].map(str::to_owned);
+    assert_eq!(labels, [expected], "{record}");
+}
+
+#[test]
+fn the_default_rules_are_security_words_then_errors_then_info() {
+    let settings = Settings::default();
+    let security = |word: &str| format!("rule security_incident: body contains \"{word}\"");
+    for (body, severity, word) in [
+        ("Unauthorized access", 9, "unauthorized"),
+        ("data BREACH found", 17, "breach"),
+        ("counterattack", 1, "attack"),
+        ("xMALICIOUSx", 0, "malicious"),
+    ] {
+        check(&settings, &log(body, severity), "critical", "0.95", &security(word));
+    }
+    let error = "rule error_condition: severity is ERROR or above";
+    for severity in [17, 20, 21, 24] {
+        check(&settings, &log("timeout", severity), "warning", "0.85", error);
+    }
+    for severity in [0, 1, 9, 16] {
+        check(&settings, &log("all well", severity), "info", "0.5", "no rule matches");
+    }
+    let by_text = json!({ "severityText": "Error", "body": { "stringValue": "x" } });
+    check(&settings, &by_text, "warning", "0.85", error);
+}
+
+#[test]
+fn a_structured_body_is_searched_and_so_are_spans() {
+    let settings = Settings::default();
+    let body = json!({ "kvlistValue": { "values": [
+        { "key": "what", "value": { "stringValue": "Attack seen" } },
+    ] } });
+    let reason = "rule security_incident: body contains \"attack\"";
+    check(&settings, &json!({ "body": body }), "critical", "0.95", reason);
+    let spans = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [
+        { "name": "login", "status": { "message": "Unauthorized", "code": 2 } },
+        { "name": "login" },
+    ] }] }] });
+    let classes: Vec<String> =
+        labels(&settings, Signal::Traces, &spans).into_iter().map(|[class, ..]| class).collect();
+    assert_eq!(classes, ["critical", "info"]);
+}
+
+#[test]
+fn metrics_are_labelled_on_every_point() {
+    let metrics = json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": [
+        { "name": "m", "gauge": { "dataPoints": [{ "asInt": "1" }, { "asInt": "2" }] } },
+    ] }] }] });
+    let labels = labels(&Settings::default(), Signal::Metrics, &metrics);
+    assert_eq!(labels[0][0], "info");
+}
+
+#[test]
+fn own_rules_come_first_and_every_condition_must_hold() {
+    let rule = |name: &str| RuleSettings {
+        name: name.into(),
+        class: Class::Critical,
+        confidence: 0.7,
+        words: Vec::new(),
+        regex: None,
+        severity_min: None,
+        attribute: Vec::new(),
+    };
+    let attribute = crate::rules::AttributeCondition {
+        key: "service.name".into(),
+        value: Some("shop".into()),
+        regex: None,
+    };
+    let settings = Settings {
+        rule: vec![
+            RuleSettings { words: vec!["calm".into()], class: Class::Info, ..rule("calm") },
+            RuleSettings {
+                regex: Some("code=5\\d\\d".into()),
+                severity_min: Some("WARN".into()),
+                attribute: vec![attribute],
+                ..rule("shop_down")
+            },
+        ],
+        ..Settings::default()
+    };
+    let calm = "rule calm: body contains \"calm\"";
+    check(&settings, &log("calm attack", 9), "info", "0.7", calm);
+    let down = "rule shop_down: severity is WARN or above, body matches \"code=5\\\\d\\\\d\", \
+                attribute \"service.name\" matches";
+    check(&settings, &log("code=503", 13), "critical", "0.7", down);
+    check(&settings, &log("code=503", 9), "info", "0.5", "no rule matches");
+    check(&settings, &log("code=404", 13), "info", "0.5", "no rule matches");
+}
+
+#[test]
+fn an_earlier_label_is_replaced() {
+    let record = json!({
+        "body": { "stringValue": "breach" },
+        "attributes": [{ "key": "ai.classification", "value": { "stringValue": "info" } }],
+    });
+    let reason = "rule security_incident: body contains \"breach\"";
+    check(&Settings::default(), &record, "critical", "0.95", reason);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_batch_is_labelled_as_its_records_are_one_by_one(
+        records in proptest::collection::vec(("[a-c ]{0,6}(attack|BREACH|)[a-c ]{0,6}", 0_u8..25), 1..12),
+    ) {
+        let records: Vec<_> = records.iter().map(|(body, severity)| log(body, *severity)).collect();
+        let together = labels(&Settings::default(), Signal::Logs, &logs(&records));
+        let apart: Vec<_> = records
+            .iter()
+            .flat_map(|one| labels(&Settings::default(), Signal::Logs, &logs(std::slice::from_ref(one))))
+            .collect();
+        prop_assert_eq!(together, apart);
+    }
+}

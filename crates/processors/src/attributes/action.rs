@@ -1,0 +1,219 @@
+//! Actions, ready to run on one list of attributes.
+
+use aws_lc_rs::digest;
+use bessemer_record::Value;
+use bessemer_record::edit::{Attribute, List};
+use bessemer_record::value::AnyValue;
+use regex::Regex;
+
+use super::settings::ConvertedType;
+use super::text::{parse_double, text_of};
+
+/// One action.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Sets an attribute.
+    Set { key: String, when: When, source: Source },
+    /// Removes attributes.
+    Delete(Pick),
+    /// Replaces values by their hashes.
+    Hash(Pick),
+    /// Sets an attribute for each group of an expression: `targets` are their keys.
+    Extract { key: String, pattern: Regex, targets: Vec<String> },
+    /// Changes the type of a value.
+    Convert { key: String, to: ConvertedType },
+}
+
+/// When an attribute is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// While there is none with its key.
+    Absent,
+    /// While there is one.
+    Present,
+    /// Always.
+    Always,
+}
+
+/// Where a value comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// From the settings.
+    Constant(Value, Attribute),
+    /// From the attribute with this key.
+    Attribute(String),
+}
+
+/// The attributes that an action is for: that with the key and those whose key matches.
+#[derive(Debug)]
+pub(super) struct Pick {
+    pub(super) key: Option<String>,
+    pub(super) pattern: Option<Regex>,
+}
+
+impl Action {
+    /// Whether the action would do something to a list, of which it is asked which keys are there.
+    ///
+    /// If this is so for no action of a program, the whole program leaves the list as it is.
+    pub(super) fn is_due(&self, has: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Set { key, when, source } => {
+                let is_wanted = match when {
+                    When::Absent => !has(key),
+                    When::Present => has(key),
+                    When::Always => true,
+                };
+                is_wanted
+                    && match source {
+                        Source::Constant(..) => true,
+                        Source::Attribute(from) => has(from),
+                    }
+            }
+            Self::Delete(pick) | Self::Hash(pick) => {
+                pick.pattern.is_some() || pick.key.as_deref().is_some_and(has)
+            }
+            Self::Extract { key, .. } | Self::Convert { key, .. } => has(key),
+        }
+    }
+
+    /// Changes a list.
+    pub(super) fn run<'c>(&'c self, list: &mut List<'_, 'c>) {
+        match self {
+            Self::Set { key, when, source } => set(key, *when, source, list),
+            Self::Delete(pick) => delete(pick, list),
+            Self::Hash(pick) => hash(pick, list),
+            Self::Extract { key, pattern, targets } => extract(key, pattern, targets, list),
+            Self::Convert { key, to } => {
+                if let Some(value) = list.get(key).and_then(|value| converted(value, *to)) {
+                    list.put(Attribute::new(key, &value));
+                }
+            }
+        }
+    }
+}
+
+fn set<'c>(key: &str, when: When, source: &'c Source, list: &mut List<'_, 'c>) {
+    let is_wanted = match when {
+        When::Absent => !list.has(key),
+        When::Present => list.has(key),
+        When::Always => true,
+    };
+    if !is_wanted {
+        return;
+    }
+    match source {
+        Source::Constant(_, attribute) => list.set(attribute),
+        Source::Attribute(from) => {
+            if let Some(value) = list.get(from) {
+                list.put(Attribute::copied(key, value));
+            }
+        }
+    }
+}
+
+fn delete(pick: &Pick, list: &mut List<'_, '_>) {
+    if let Some(key) = &pick.key {
+        list.remove(key);
+    }
+    if let Some(pattern) = &pick.pattern {
+        list.remove_where(|key| pattern.is_match(key.as_str()));
+    }
+}
+
+/// An attribute that is picked by key and by pattern is hashed twice, as the Collector does.
+fn hash(pick: &Pick, list: &mut List<'_, '_>) {
+    if let Some(key) = &pick.key {
+        hash_one(key, list);
+    }
+    let Some(pattern) = &pick.pattern else { return };
+    let mut picked: Vec<String> = Vec::new();
+    for key in list.keys() {
+        let key = key.as_str();
+        if pattern.is_match(key) && !picked.iter().any(|known| known == key) {
+            picked.push(key.to_owned());
+        }
+    }
+    for key in picked {
+        hash_one(&key, list);
+    }
+}
+
+fn hash_one(key: &str, list: &mut List<'_, '_>) {
+    if let Some(hashed) = list.get(key).map(hashed) {
+        list.put(Attribute::new(key, &Value::String(hashed)));
+    }
+}
+
+/// The hash of a value; nothing of a value that is neither text nor a number nor a truth value.
+fn hashed(value: AnyValue<'_>) -> String {
+    match value {
+        AnyValue::Str(text) => sha256(text.as_bytes()),
+        AnyValue::Bool(truth) => sha256(&[u8::from(truth)]),
+        AnyValue::Int(number) => sha256(&number.to_le_bytes()),
+        AnyValue::Double(number) => sha256(&number.to_le_bytes()),
+        AnyValue::Empty | AnyValue::Bytes(_) | AnyValue::Array(_) | AnyValue::Map(_) => {
+            String::new()
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Only text is searched; a group that took no part captures the empty text.
+fn extract(key: &str, pattern: &Regex, targets: &[String], list: &mut List<'_, '_>) {
+    let captured: Vec<Attribute> = {
+        let captures = list.get(key).and_then(AnyValue::as_str).and_then(|text| pattern.captures(text));
+        let Some(captures) = captures else { return };
+        let groups = captures.iter().skip(1);
+        let texts = groups.map(|group| group.map_or("", |group| group.as_str()).to_owned());
+        let pairs = targets.iter().zip(texts);
+        pairs.map(|(target, text)| Attribute::new(target, &Value::String(text))).collect()
+    };
+    for attribute in captured {
+        list.put(attribute);
+    }
+}
+
+/// The value in another type; nothing if it has that type or cannot be converted.
+fn converted(value: AnyValue<'_>, to: ConvertedType) -> Option<Value> {
+    match to {
+        ConvertedType::String if matches!(value, AnyValue::Str(_)) => None,
+        ConvertedType::String => Some(Value::String(text_of(value).into_owned())),
+        ConvertedType::Int => int(value).map(Value::Int),
+        ConvertedType::Double => double(value).map(Value::Double),
+    }
+}
+
+fn int(value: AnyValue<'_>) -> Option<i64> {
+    match value {
+        #[expect(clippy::cast_possible_truncation, reason = "fractions are cut off by contract")]
+        AnyValue::Double(number) => Some(number as i64),
+        AnyValue::Bool(truth) => Some(i64::from(truth)),
+        AnyValue::Str(text) => text.as_str().parse().ok(),
+        AnyValue::Int(_)
+        | AnyValue::Empty
+        | AnyValue::Bytes(_)
+        | AnyValue::Array(_)
+        | AnyValue::Map(_) => None,
+    }
+}
+
+fn double(value: AnyValue<'_>) -> Option<f64> {
+    match value {
+        #[expect(clippy::cast_precision_loss, reason = "the nearest number is what is asked for")]
+        AnyValue::Int(number) => Some(number as f64),
+        AnyValue::Bool(truth) => Some(f64::from(u8::from(truth))),
+        AnyValue::Str(text) => parse_double(text.as_str()),
+        AnyValue::Double(_)
+        | AnyValue::Empty
+        | AnyValue::Bytes(_)
+        | AnyValue::Array(_)
+        | AnyValue::Map(_) => None,
+    }
+}

@@ -1,0 +1,154 @@
+//! From the settings of an action to the action: what each of them needs and does not take.
+
+use bessemer_pipeline::SettingsError;
+use bessemer_record::Value;
+use bessemer_record::edit::Attribute;
+use regex::Regex;
+
+use super::action::{Action, Pick, Source, When};
+use super::pattern;
+use super::settings::ActionSettings;
+
+const ACTIONS: &str = "insert, update, upsert, delete, hash, extract or convert";
+
+/// Makes the actions, in the order of the settings.
+pub(super) fn actions(settings: &[ActionSettings]) -> Result<Vec<Action>, SettingsError> {
+    let blocks = settings.iter().enumerate();
+    blocks.map(|(index, settings)| Block { index, settings }.action()).collect()
+}
+
+/// One `action` block and its number, counted from 0.
+struct Block<'s> {
+    index: usize,
+    settings: &'s ActionSettings,
+}
+
+impl Block<'_> {
+    fn action(&self) -> Result<Action, SettingsError> {
+        if is_given(self.settings.from_context.as_ref()) {
+            let problem = "request metadata is not available to processors";
+            return Err(self.error("from_context", problem, "write value or from_attribute"));
+        }
+        match self.settings.action.to_ascii_lowercase().as_str() {
+            "insert" => self.set(When::Absent),
+            "update" => self.set(When::Present),
+            "upsert" => self.set(When::Always),
+            "delete" => self.pick(&["pattern"]).map(Action::Delete),
+            "hash" => self.pick(&["pattern", "hash_function"]).map(Action::Hash),
+            "extract" => self.extract(),
+            "convert" => self.convert(),
+            "" => Err(self.error("action", "is not set", &format!("write {ACTIONS}"))),
+            other => {
+                let problem = format!("can not be {other:?}");
+                Err(self.error("action", &problem, &format!("write {ACTIONS}")))
+            }
+        }
+    }
+
+    fn set(&self, when: When) -> Result<Action, SettingsError> {
+        let key = self.key()?;
+        self.takes_only(&["value", "from_attribute"])?;
+        let constant = self.settings.value.as_ref().map(|literal| &literal.0);
+        let constant = constant.filter(|value| **value != Value::Null);
+        let from = self.settings.from_attribute.as_ref().filter(|from| !from.is_empty());
+        let source = match (constant, from) {
+            (Some(_), Some(_)) => {
+                let problem = "is given beside value";
+                return Err(self.error("from_attribute", problem, "remove one of them"));
+            }
+            (None, None) => {
+                return Err(self.error("value", "is not set", "write value or from_attribute"));
+            }
+            (Some(value), None) => Source::Constant(value.clone(), Attribute::new(&key, value)),
+            (None, Some(from)) => Source::Attribute(from.clone()),
+        };
+        Ok(Action::Set { key, when, source })
+    }
+
+    fn pick(&self, taken: &[&str]) -> Result<Pick, SettingsError> {
+        self.takes_only(taken)?;
+        let key = (!self.settings.key.is_empty()).then(|| self.settings.key.clone());
+        let pattern = self.pattern()?;
+        if key.is_none() && pattern.is_none() {
+            return Err(self.error("key", "is not set", "write key, pattern or both"));
+        }
+        Ok(Pick { key, pattern })
+    }
+
+    fn extract(&self) -> Result<Action, SettingsError> {
+        let key = self.key()?;
+        self.takes_only(&["pattern"])?;
+        let Some(pattern) = self.pattern()? else {
+            let remedy = "write an expression with groups, such as \"^(?P<user>[^@]+)@\"";
+            return Err(self.error("pattern", "is not set", remedy));
+        };
+        let names: Vec<Option<&str>> = pattern.capture_names().skip(1).collect();
+        let named: Vec<String> = names.iter().flatten().map(|name| (*name).to_owned()).collect();
+        let targets = match (names.len(), named.len()) {
+            (0, _) => {
+                let remedy = "put what to extract into a group, such as (?P<user>[^@]+)";
+                return Err(self.error("pattern", "has no group", remedy));
+            }
+            (_, 0) => vec![key.clone()],
+            (all, named_ones) if all == named_ones => named,
+            _ => {
+                let problem = "has groups with and without a name";
+                let remedy = "name all of them; (?:...) is for what is not extracted";
+                return Err(self.error("pattern", problem, remedy));
+            }
+        };
+        Ok(Action::Extract { key, pattern, targets })
+    }
+
+    fn convert(&self) -> Result<Action, SettingsError> {
+        let key = self.key()?;
+        self.takes_only(&["converted_type"])?;
+        let Some(to) = self.settings.converted_type else {
+            return Err(self.error("converted_type", "is not set", "write int, double or string"));
+        };
+        Ok(Action::Convert { key, to })
+    }
+
+    fn key(&self) -> Result<String, SettingsError> {
+        if self.settings.key.is_empty() {
+            let remedy = "name the attribute that the action is for";
+            return Err(self.error("key", "is not set", remedy));
+        }
+        Ok(self.settings.key.clone())
+    }
+
+    fn pattern(&self) -> Result<Option<Regex>, SettingsError> {
+        let given = self.settings.pattern.as_ref().filter(|pattern| !pattern.is_empty());
+        let compiled = given.map(|given| pattern::compile(given)).transpose();
+        compiled.map_err(|reason| {
+            let problem = format!("is not a regular expression: {reason}");
+            self.error("pattern", &problem, "see the syntax of RE2")
+        })
+    }
+
+    /// Refuses a setting that the action would ignore.
+    fn takes_only(&self, taken: &[&str]) -> Result<(), SettingsError> {
+        let settings = self.settings;
+        let given = [
+            ("value", settings.value.is_some()),
+            ("from_attribute", is_given(settings.from_attribute.as_ref())),
+            ("pattern", is_given(settings.pattern.as_ref())),
+            ("converted_type", settings.converted_type.is_some()),
+            ("hash_function", settings.hash_function.is_some()),
+        ];
+        let mut ignored = given.iter().filter(|(name, is_given)| *is_given && !taken.contains(name));
+        ignored.next().map_or(Ok(()), |(name, _)| {
+            let action = settings.action.to_ascii_lowercase();
+            Err(self.error(name, &format!("is nothing that {action} takes"), "remove it"))
+        })
+    }
+
+    fn error(&self, setting: &str, problem: &str, remedy: &str) -> SettingsError {
+        SettingsError::new(&format!("action[{}].{setting}", self.index), problem, remedy)
+    }
+}
+
+/// Empty text is as good as none.
+fn is_given(text: Option<&String>) -> bool {
+    text.is_some_and(|text| !text.is_empty())
+}
