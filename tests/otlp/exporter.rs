@@ -52,7 +52,8 @@ fn a_shutdown_waits_for_answers_that_are_on_their_way() {
     wait_until(WITHIN, "under way", || sink.holding().0 == 1);
     lab.bessemer.signal(rustix::process::Signal::TERM);
     // It no longer takes data while it waits.
-    let ready = |bessemer: &Bessemer| get(bessemer.admin, "/readyz").is_ok_and(|(status, _)| status == 200);
+    let ready =
+        |bessemer: &Bessemer| get(bessemer.admin, "/readyz").is_ok_and(|(status, _)| status == 200);
     wait_until(WITHIN, "draining", || {
         !ready(&lab.bessemer) || std::net::TcpStream::connect(lab.http).is_err()
     });
@@ -61,8 +62,7 @@ fn a_shutdown_waits_for_answers_that_are_on_their_way() {
     assert_eq!(lab.bessemer.wait(), 0);
     lab.bessemer.start();
     assert_eq!(lab.post(Signal::Logs, &logs(["after"])).status, 200);
-    let sent: Vec<String> =
-        sink.wait_for(2).iter().flat_map(|seen| bodies(&seen.logs())).collect();
+    let sent: Vec<String> = sink.wait_for(2).iter().flat_map(|seen| bodies(&seen.logs())).collect();
     assert_eq!(sent, ["held", "after"]);
 }
 
@@ -124,11 +124,8 @@ bessemer.pipeline "elsewhere" { to = [otelcol.exporter.otlphttp.elsewhere.input]
         record.attributes.push(attribute("place", text(place)));
         record
     };
-    let of_scope = |log_records| ScopeLogs {
-        scope: Some(scope()),
-        log_records,
-        ..ScopeLogs::default()
-    };
+    let of_scope =
+        |log_records| ScopeLogs { scope: Some(scope()), log_records, ..ScopeLogs::default() };
     let of_resource = |scope_logs| ResourceLogs {
         resource: Some(resource()),
         scope_logs,

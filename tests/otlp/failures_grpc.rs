@@ -50,7 +50,8 @@ fn the_retryable_codes_and_no_others_are_sent_again() {
     cases.push(("exhausted_for_now".to_owned(), wait, 2));
     let script = cases.iter().map(|(case, status, _)| (case.clone(), vec![Err(status.clone())]));
     let sink = GrpcFake::by_case(script);
-    let parts = cases.iter().map(|(case, _, _)| grpc_out(case, &sink.url(), &case_header(case), ""));
+    let parts =
+        cases.iter().map(|(case, _, _)| grpc_out(case, &sink.url(), &case_header(case), ""));
     let lab = Setup::to_all(parts).start();
     assert_eq!(lab.post(Signal::Logs, &logs(["kept"])).status, 200);
     for (case, _, tries) in &cases {
@@ -140,7 +141,10 @@ fn what_a_destination_will_never_take_is_counted_as_dead_and_the_rest_goes_on() 
     let sink = GrpcFake::scripted([refuse(), refuse()]);
     let lab = Setup::to(grpc_out("out", &sink.url(), "", "")).start();
     for round in 1..=3 {
-        assert_eq!(lab.post(Signal::Logs, &logs([format!("round {round}"), "x".into()])).status, 200);
+        assert_eq!(
+            lab.post(Signal::Logs, &logs([format!("round {round}"), "x".into()])).status,
+            200
+        );
         sink.wait_for(round);
     }
     let value = |name: &str| lab.metric(name, "otlp.out");

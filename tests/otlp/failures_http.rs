@@ -286,7 +286,9 @@ fn a_request_without_an_answer_is_sent_again_unchanged() {
     let seen = sink.wait_for(4);
     assert!(seen.iter().all(|one| one.body == seen[0].body && one.path == seen[0].path));
     assert!(seen.windows(2).all(|pair| pair[0].connection != pair[1].connection));
-    wait_until(WITHIN, "delivered", || lab.metric("bessemer_delivered_records", "otlphttp.out") == 1.0);
+    wait_until(WITHIN, "delivered", || {
+        lab.metric("bessemer_delivered_records", "otlphttp.out") == 1.0
+    });
     assert_eq!(sink.seen().len(), 4);
 }
 
@@ -302,7 +304,8 @@ fn what_cannot_be_reached_is_tried_with_growing_and_random_waits() {
     let parts = cases.map(|case| http_out(case, &url, &case_header(case), ""));
     let lab = Setup::to_all(parts).start();
     assert_eq!(lab.post(Signal::Logs, &logs(["kept"])).status, 200);
-    let retried = |case: &str| lab.metric("bessemer_retried_deliveries", &format!("otlphttp.{case}"));
+    let retried =
+        |case: &str| lab.metric("bessemer_retried_deliveries", &format!("otlphttp.{case}"));
     let began = Instant::now();
     wait_until(WITHIN, "tried", || cases.iter().all(|case| retried(case) >= 3.0));
     let most = 3.0 + began.elapsed().as_secs_f64() / 0.25;

@@ -59,7 +59,11 @@ impl Seen {
 /// What the destination does with a request.
 #[derive(Debug, Clone)]
 pub enum Act {
-    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
+    Answer {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    },
     /// Reads the request and closes the connection.
     HangUp,
     /// Answers with 200 once released.

@@ -63,8 +63,7 @@ impl GrpcFake {
     pub fn by_case(script: impl IntoIterator<Item = (String, Vec<Reaction>)>) -> Self {
         let runtime = background_runtime();
         let script = script.into_iter().map(|(case, reactions)| (case, reactions.into()));
-        let shared =
-            Arc::new(Shared { script: Mutex::new(script.collect()), ..Shared::default() });
+        let shared = Arc::new(Shared { script: Mutex::new(script.collect()), ..Shared::default() });
         let tasks = Tasks::new();
         let guard = runtime.enter();
         let bound = bind("fake", &Settings::at("127.0.0.1:0")).unwrap();
@@ -106,11 +105,7 @@ impl Drop for GrpcFake {
 struct Service(Arc<Shared>);
 
 impl Handler for Service {
-    fn handle<'a>(
-        &'a self,
-        request: Request<Body>,
-        _: &'a Peer,
-    ) -> BoxFuture<'a, Response<Reply>> {
+    fn handle<'a>(&'a self, request: Request<Body>, _: &'a Peer) -> BoxFuture<'a, Response<Reply>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let limits = BodyLimits::of_bytes(256 << 20);

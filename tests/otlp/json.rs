@@ -109,7 +109,8 @@ fn ids_are_hexadecimal_in_any_case_and_other_bytes_are_base64() {
         let answer = both.lab.post_json(Signal::Logs, &log_json(json!({ "traceId": id })));
         assert_eq!(answer.status, 400, "{id}");
     }
-    let answer = both.lab.post_json(Signal::Logs, &log_json(json!({ "body": { "bytesValue": "!" } })));
+    let answer =
+        both.lab.post_json(Signal::Logs, &log_json(json!({ "body": { "bytesValue": "!" } })));
     assert_eq!(answer.status, 400);
 }
 
@@ -118,9 +119,11 @@ fn ids_are_hexadecimal_in_any_case_and_other_bytes_are_base64() {
 fn enumerations_are_integers_and_names_of_them_are_bad_data() {
     let both = Both::start();
     let enums = |severity: Value, kind: Value, code: Value, temporality: Value| {
-        let sum = |name: &str| json!({ "name": "n", name: {
-            "aggregationTemporality": temporality, "dataPoints": [{ "count": "1", "asInt": "1" }],
-        }});
+        let sum = |name: &str| {
+            json!({ "name": "n", name: {
+                "aggregationTemporality": temporality, "dataPoints": [{ "count": "1", "asInt": "1" }],
+            }})
+        };
         let status = json!({ "code": code });
         [
             (Signal::Logs, log_json(json!({ "severityNumber": severity }))),
@@ -212,12 +215,8 @@ fn names_in_snake_case_are_unknown_and_so_ignored() {
 #[test]
 fn integers_of_64_bits_are_written_as_strings_and_read_as_both() {
     let both = Both::start();
-    let point = |wrap: fn(String) -> Value| {
-        json!({ "timeUnixNano": wrap(u64::MAX.to_string()), "asInt": wrap(i64::MIN.to_string()) })
-    };
-    let histogram = |wrap: fn(String) -> Value| {
-        json!({ "count": wrap("3".into()), "bucketCounts": [wrap("1".into()), wrap("2".into())] })
-    };
+    let point = |wrap: fn(String) -> Value| json!({ "timeUnixNano": wrap(u64::MAX.to_string()), "asInt": wrap(i64::MIN.to_string()) });
+    let histogram = |wrap: fn(String) -> Value| json!({ "count": wrap("3".into()), "bucketCounts": [wrap("1".into()), wrap("2".into())] });
     let metrics = |wrap: fn(String) -> Value| {
         json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": [
             { "name": "gauge", "gauge": { "dataPoints": [point(wrap)] } },

@@ -65,8 +65,7 @@ impl Setup<'_> {
 
     pub fn start(self) -> Lab {
         let (http, grpc) = (free_address(), free_address());
-        let mut bessemer =
-            Bessemer::new(self.config(http, grpc)).with_arguments(self.arguments);
+        let mut bessemer = Bessemer::new(self.config(http, grpc)).with_arguments(self.arguments);
         bessemer.start();
         Lab { bessemer, http, grpc }
     }
@@ -106,8 +105,7 @@ pub fn http_out(label: &str, url: &str, client: &str, rest: &str) -> Part {
     } else {
         "sending_queue {\n    enabled = false\n  }"
     };
-    let compression =
-        if client.contains("compression") { "" } else { "compression = \"none\"" };
+    let compression = if client.contains("compression") { "" } else { "compression = \"none\"" };
     let block = format!(
         r#"
 otelcol.exporter.otlphttp "{label}" {{

@@ -4,6 +4,7 @@ use bessemer_net::body::Encoding;
 use bessemer_net::grpc::{Code, Status};
 use bessemer_record::Signal;
 
+use crate::WITHIN;
 use crate::client::{
     Grpc, JSON, PROTOBUF, SIGNALS, grpc_path, gzip, http_path, post, post_chunked, post_http2,
     status_of,
@@ -13,7 +14,6 @@ use crate::fake_grpc::GrpcFake;
 use crate::lab::{Setup, grpc_out, http_out};
 use crate::process::wait_until;
 use crate::samples::{bodies, logs, padded};
-use crate::WITHIN;
 
 /// What the specification recommends and we have as default.
 const RECOMMENDED: usize = 64 << 20;
@@ -75,7 +75,9 @@ fn http_bodies_over_the_limit_are_413_however_they_come() {
         assert_eq!(answer.status, expected);
     }
     let space = vec![b' '; 1 << 20];
-    for (json, expected) in [([&space[2..], b"{}"].concat(), 200), ([&space, &b"{}"[..]].concat(), 413)] {
+    for (json, expected) in
+        [([&space[2..], b"{}"].concat(), 200), ([&space, &b"{}"[..]].concat(), 413)]
+    {
         assert_eq!(post(lab.http, path, &[("content-type", JSON)], &json).status, expected);
     }
 }
@@ -170,7 +172,10 @@ fn an_answer_over_4_mib_is_final_and_recorded() {
     let http = HttpFake::by_case([
         ("plain".to_owned(), vec![Act::ok(large.clone())]),
         ("gzip".to_owned(), vec![Act::ok(gzip(&large)).with("content-encoding", "gzip")]),
-        ("failed".to_owned(), vec![Act::Answer { status: 503, headers: Vec::new(), body: large.clone() }]),
+        (
+            "failed".to_owned(),
+            vec![Act::Answer { status: 503, headers: Vec::new(), body: large.clone() }],
+        ),
         ("fits".to_owned(), vec![Act::ok(large[1..].to_vec())]),
     ]);
     let grpc = GrpcFake::scripted([Ok(large.clone())]);
@@ -189,7 +194,9 @@ fn an_answer_over_4_mib_is_final_and_recorded() {
     ] {
         wait_until(WITHIN, &format!("{id} dead"), || dead(id) == expected);
     }
-    wait_until(WITHIN, "delivered", || lab.metric("bessemer_delivered_records", "otlphttp.fits") == 2.0);
+    wait_until(WITHIN, "delivered", || {
+        lab.metric("bessemer_delivered_records", "otlphttp.fits") == 2.0
+    });
     for case in cases {
         assert_eq!(http.seen_of(case).len(), 1, "{case} was sent again");
     }

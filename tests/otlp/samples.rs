@@ -65,10 +65,11 @@ pub fn logs<T: Into<String>>(bodies: impl IntoIterator<Item = T>) -> Vec<u8> {
 pub fn bodies(request: &ExportLogsServiceRequest) -> Vec<String> {
     let scopes = request.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
     let records = scopes.flat_map(|scope| &scope.log_records);
-    let bodies = records.map(|record| match record.body.as_ref().and_then(|body| body.value.as_ref()) {
-        Some(any_value::Value::StringValue(text)) => text.clone(),
-        other => panic!("no text: {other:?}"),
-    });
+    let bodies =
+        records.map(|record| match record.body.as_ref().and_then(|body| body.value.as_ref()) {
+            Some(any_value::Value::StringValue(text)) => text.clone(),
+            other => panic!("no text: {other:?}"),
+        });
     bodies.collect()
 }
 
@@ -120,7 +121,9 @@ pub fn scope() -> InstrumentationScope {
 
 /// One attribute for each kind of value.
 pub fn attributes() -> Vec<KeyValue> {
-    use any_value::Value::{ArrayValue as Array, BoolValue, BytesValue, DoubleValue, IntValue, KvlistValue};
+    use any_value::Value::{
+        ArrayValue as Array, BoolValue, BytesValue, DoubleValue, IntValue, KvlistValue,
+    };
     let list = ArrayValue { values: vec![text("one"), value(IntValue(2)), AnyValue::default()] };
     let map = KeyValueList { values: vec![attribute("inner", text("value"))] };
     vec![
@@ -330,10 +333,7 @@ pub fn full_metrics() -> ExportMetricsServiceRequest {
                 aggregation_temporality: 2,
             }),
         ),
-        metric(
-            "summary",
-            metric::Data::Summary(Summary { data_points: vec![summary_point()] }),
-        ),
+        metric("summary", metric::Data::Summary(Summary { data_points: vec![summary_point()] })),
     ])
 }
 
@@ -380,7 +380,8 @@ fn padded_record(size: usize) -> Vec<u8> {
     // Where the length of a length changes, some sizes need another field.
     for severity_text in ["", "x", "xx", "xxx"] {
         let of = |length: usize| {
-            let record = LogRecord { severity_text: severity_text.to_owned(), ..record(" ".repeat(length)) };
+            let record =
+                LogRecord { severity_text: severity_text.to_owned(), ..record(" ".repeat(length)) };
             logs_of(vec![record]).encode_to_vec()
         };
         let length = size.checked_sub(of(size).len() - size).expect("room for the envelopes");

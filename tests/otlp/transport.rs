@@ -11,7 +11,8 @@ use bessemer_runtime::{BoxFuture, Secret, Tasks};
 use http::{Request, Response, StatusCode, Version};
 
 use crate::client::{
-    Grpc, JSON, PROTOBUF, Raw, SIGNALS, background_runtime, grpc_path, gunzip, gzip, http_path, post, post_http2,
+    Grpc, JSON, PROTOBUF, Raw, SIGNALS, background_runtime, grpc_path, gunzip, gzip, http_path,
+    post, post_http2,
 };
 use crate::fake::HttpFake;
 use crate::fake_grpc::GrpcFake;
@@ -81,7 +82,8 @@ fn each_signal_has_its_path_and_paths_can_be_chosen() {
         assert_eq!(post(usual.http, &own, &kind, &body).status, 404);
         assert_eq!(post(chosen.http, &own, &kind, &body).status, 200);
         assert_eq!(post(chosen.http, path, &kind, &body).status, 404);
-        let (name, accepted) = (format!("signal=\"{}\"", signal.as_str()), "bessemer_accepted_records");
+        let (name, accepted) =
+            (format!("signal=\"{}\"", signal.as_str()), "bessemer_accepted_records");
         assert_eq!(usual.bessemer.metric(accepted, &name), 1.0);
     }
     for path in ["/v1development/profiles", "/v1/profiles", "/", "/v1/logs/", "/v1/traces/x"] {
@@ -95,7 +97,8 @@ fn protobuf_and_json_come_in_on_one_connection() {
     let sink = HttpFake::start();
     let lab = Setup::to(http_out("out", &sink.url(), "", "")).start();
     let mut http = Http::connect(lab.http).unwrap();
-    let json = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"json"}}]}]}]}"#;
+    let json =
+        r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"json"}}]}]}]}"#;
     for round in 0..3 {
         let body = logs([format!("protobuf {round}")]);
         let answer = http.post("/v1/logs", "content-type: application/x-protobuf\r\n", &body);
@@ -116,8 +119,12 @@ fn an_answer_has_the_type_of_its_request_also_when_it_refuses() {
         for (kind, good, bad) in
             [(PROTOBUF, smallest(signal), &b"\xff\xff"[..]), (JSON, b"{}".to_vec(), b"{\"resource")]
         {
-            let cases: [(&[u8], &str, u16); 4] =
-                [(&good, "identity", 200), (bad, "identity", 400), (&large, "identity", 413), (&good, "br", 415)];
+            let cases: [(&[u8], &str, u16); 4] = [
+                (&good, "identity", 200),
+                (bad, "identity", 400),
+                (&large, "identity", 413),
+                (&good, "br", 415),
+            ];
             for (body, encoding, status) in cases {
                 let headers = [("content-type", kind), ("content-encoding", encoding)];
                 let answer = post(lab.http, path, &headers, body);
@@ -138,8 +145,18 @@ fn exporters_name_type_and_encoding_and_answers_are_never_compressed() {
     let unset = "// compression: as it is when nobody sets it";
     let json = "encoding = \"json\"";
     let lab = Setup::to_all([
-        http_out("proto", &http.url(), &format!("{unset}\nheaders = {{ \"x-case\" = \"proto\" }}"), ""),
-        http_out("json", &http.url(), &format!("{unset}\nheaders = {{ \"x-case\" = \"json\" }}"), json),
+        http_out(
+            "proto",
+            &http.url(),
+            &format!("{unset}\nheaders = {{ \"x-case\" = \"proto\" }}"),
+            "",
+        ),
+        http_out(
+            "json",
+            &http.url(),
+            &format!("{unset}\nheaders = {{ \"x-case\" = \"json\" }}"),
+            json,
+        ),
         grpc_out("grpc", &grpc.url(), unset, ""),
     ])
     .start();
@@ -245,8 +262,7 @@ impl Versions {
             key_pem: Some(Secret::new(key_pem)),
             ..ServerTls::default()
         };
-        let settings =
-            listen::Settings { tls: Some(tls), ..listen::Settings::at("127.0.0.1:0") };
+        let settings = listen::Settings { tls: Some(tls), ..listen::Settings::at("127.0.0.1:0") };
         let seen = Arc::new(Mutex::new(Vec::new()));
         let guard = runtime.enter();
         let bound = listen::bind("fake", &settings).unwrap();

@@ -74,7 +74,8 @@ fn flood(http: SocketAddr, time: Duration) -> Outcome {
     let over = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..24)
         .map(|_| {
-            let (outcome, next, over) = (Arc::clone(&outcome), Arc::clone(&next), Arc::clone(&over));
+            let (outcome, next, over) =
+                (Arc::clone(&outcome), Arc::clone(&next), Arc::clone(&over));
             std::thread::spawn(move || {
                 let mut connection = None;
                 while !over.load(Ordering::Relaxed) {

@@ -51,7 +51,11 @@ fn a_black_holed_destination_costs_the_others_nothing() {
     });
     assert!(sinks.iter().all(|sink| sink.corrupt() == 0));
     let acks = |from: Instant, until: Instant| {
-        p99(ledger.latencies.iter().filter(|(at, _)| *at >= from && *at < until).map(|(_, took)| *took))
+        p99(ledger
+            .latencies
+            .iter()
+            .filter(|(at, _)| *at >= from && *at < until)
+            .map(|(_, took)| *took))
     };
     let (calm, troubled) = (acks(start, healthy), acks(healthy, returned));
     let bound = calm.mul_f64(1.1) + NOISE;

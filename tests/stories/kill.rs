@@ -59,7 +59,8 @@ fn acked_records_survive_kill_9() {
     let (http, grpc) = (free_address(), free_address());
     let mut bessemer = Bessemer::new(config(http, grpc, [&urgent, &all]));
     bessemer.start();
-    let clients = [Protocol::Http(http), Protocol::Http(http), Protocol::Grpc(grpc), Protocol::Grpc(grpc)];
+    let clients =
+        [Protocol::Http(http), Protocol::Http(http), Protocol::Grpc(grpc), Protocol::Grpc(grpc)];
     let load = Load::start(&clients, RECORDS, Duration::ZERO);
     let mut moments = Moments(0x5eed);
     for kill in 0..kills {
@@ -70,7 +71,8 @@ fn acked_records_survive_kill_9() {
     }
     let ledger = load.finish();
     assert!(ledger.acked.len() as u64 > kills * RECORDS, "the load never got through");
-    let critical: HashSet<u64> = ledger.acked.iter().copied().filter(|id| id.is_multiple_of(97)).collect();
+    let critical: HashSet<u64> =
+        ledger.acked.iter().copied().filter(|id| id.is_multiple_of(97)).collect();
     wait_until(Duration::from_secs(120), "delivered", || {
         all.has_all(ledger.acked.iter()) && urgent.has_all(critical.iter())
     });
@@ -96,7 +98,8 @@ struct Moments(u64);
 
 impl Moments {
     fn next(&mut self) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         Duration::from_millis(5 + (self.0 >> 33) % 296)
     }
 }

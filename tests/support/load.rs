@@ -150,7 +150,11 @@ impl Load {
                         ledger.refused += 1;
                     }
                     drop(ledger);
-                    std::thread::park_timeout(if taken { pause } else { Duration::from_millis(20) });
+                    std::thread::park_timeout(if taken {
+                        pause
+                    } else {
+                        Duration::from_millis(20)
+                    });
                 }
             })
         });

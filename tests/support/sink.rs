@@ -123,7 +123,9 @@ fn serve(stream: TcpStream, shared: &Shared) {
             }
             1 => {
                 // Answers nothing until the mode changes; then ends the connection.
-                while shared.mode.load(Ordering::SeqCst) == 1 && !shared.stopped.load(Ordering::Relaxed) {
+                while shared.mode.load(Ordering::SeqCst) == 1
+                    && !shared.stopped.load(Ordering::Relaxed)
+                {
                     std::thread::park_timeout(Duration::from_millis(20));
                 }
                 return;

@@ -53,7 +53,11 @@ pub(crate) struct Process {
     #[arg(long = "storage.path", value_name = "DIR", default_value = "data")]
     pub(crate) storage: PathBuf,
     /// Address of the admin port; loopback only.
-    #[arg(long = "server.http.listen-addr", value_name = "ADDR", default_value = "127.0.0.1:12345")]
+    #[arg(
+        long = "server.http.listen-addr",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:12345"
+    )]
     pub(crate) admin: String,
     /// Bytes of the journal on disk at most; beyond it clients get 429.
     #[arg(long = "journal.size", value_name = "SIZE", default_value = "10GiB")]
@@ -168,6 +172,10 @@ pub(crate) struct Demo {
     #[arg(long = "storage.path", value_name = "DIR")]
     pub(crate) storage: Option<PathBuf>,
     /// Address of the admin port; loopback only.
-    #[arg(long = "server.http.listen-addr", value_name = "ADDR", default_value = "127.0.0.1:12345")]
+    #[arg(
+        long = "server.http.listen-addr",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:12345"
+    )]
     pub(crate) admin: String,
 }

@@ -33,7 +33,8 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn validate(arguments: &Validate) -> anyhow::Result<ExitCode> {
     let found = load::check(&arguments.config, arguments.bind)?;
     if arguments.output == FindingForm::Json {
-        let lines = found.findings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+        let lines =
+            found.findings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
         output::print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
     } else {
         if !found.findings.is_empty() {

@@ -112,7 +112,8 @@ impl Storage {
         let path = named.unwrap_or_else(|| {
             std::env::temp_dir().join(format!("bessemer-demo-{}", std::process::id()))
         });
-        std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self { path, is_temporary })
     }
 }

@@ -46,10 +46,7 @@ pub(crate) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
 }
 
 /// Brings everything up; `None` after errors of the configuration were shown.
-pub(crate) async fn start(
-    graph: Graph,
-    process: &Process,
-) -> anyhow::Result<Option<Running>> {
+pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Option<Running>> {
     let storage = &process.storage;
     std::fs::create_dir_all(storage)
         .with_context(|| format!("cannot make the data directory {}", storage.display()))?;
@@ -65,11 +62,8 @@ pub(crate) async fn start(
             return Ok(None);
         }
     };
-    let options = Options {
-        storage: storage.clone(),
-        journal_bytes_max: process.journal_size.0,
-        sync: true,
-    };
+    let options =
+        Options { storage: storage.clone(), journal_bytes_max: process.journal_size.0, sync: true };
     let parts = Parts {
         built: wired.built,
         clock: Arc::clone(&context.clock),

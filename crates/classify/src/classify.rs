@@ -149,7 +149,8 @@ impl Classify {
         check_counts(&all)?;
         let rules = all.iter().map(Rule::compile).collect::<Result<Vec<_>, _>>()?;
         let (words, word_rules) = collect_words(&all);
-        let labels = all.iter().map(|rule| rule_labels(rule, &words, &settings.attributes, context));
+        let labels =
+            all.iter().map(|rule| rule_labels(rule, &words, &settings.attributes, context));
         let labels = labels.collect();
         let default = &settings.default;
         let encoder = Encoder { names: &settings.attributes, context };
@@ -166,25 +167,37 @@ impl Classify {
             }),
         };
         if !classify.rules.iter().any(Rule::needs_record) {
-            let label = |severity| classify.first_match(&[], u8::try_from(severity).unwrap_or(0), None);
+            let label =
+                |severity| classify.first_match(&[], u8::try_from(severity).unwrap_or(0), None);
             classify.by_severity = Some(std::array::from_fn(label));
         }
         Ok(classify)
     }
 
     /// The label of the first rule that matches.
-    fn first_match(&self, words: &[usize], severity: u8, record: Option<(&Draft, usize, &[u8])>) -> Label {
+    fn first_match(
+        &self,
+        words: &[usize],
+        severity: u8,
+        record: Option<(&Draft, usize, &[u8])>,
+    ) -> Label {
         for (index, rule) in self.rules.iter().enumerate() {
-            let word = words.iter().find(|word| self.word_rules.get(**word).is_some_and(|rules| rules.contains(&index)));
+            let word = words.iter().find(|word| {
+                self.word_rules.get(**word).is_some_and(|rules| rules.contains(&index))
+            });
             let holds = (!rule.has_words || word.is_some())
                 && severity >= rule.severity_min
                 && (!rule.needs_record()
-                    || record.is_some_and(|(draft, item, body)| looks_closer(rule, draft, item, body)));
+                    || record
+                        .is_some_and(|(draft, item, body)| looks_closer(rule, draft, item, body)));
             if !holds {
                 continue;
             }
             if let Some(labels) = self.labels.get(index) {
-                return word.and_then(|word| labels.by_word.get(word)).copied().unwrap_or(labels.plain);
+                return word
+                    .and_then(|word| labels.by_word.get(word))
+                    .copied()
+                    .unwrap_or(labels.plain);
             }
         }
         self.default
@@ -324,7 +337,9 @@ fn conditions(rule: &RuleSettings) -> String {
     if let Some(regex) = &rule.regex {
         parts.push(format!("body matches {regex:?}"));
     }
-    parts.extend(rule.attribute.iter().map(|condition| format!("attribute {:?} matches", condition.key)));
+    parts.extend(
+        rule.attribute.iter().map(|condition| format!("attribute {:?} matches", condition.key)),
+    );
     if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
 }
 

@@ -119,7 +119,8 @@ impl Rule {
             let remedy = "give words, regex, severity_min or attribute, or use the default block";
             return Err(SettingsError::new(&path, "has no condition", remedy));
         }
-        let attributes = settings.attribute.iter().map(|condition| Attribute::compile(&path, condition));
+        let attributes =
+            settings.attribute.iter().map(|condition| Attribute::compile(&path, condition));
         Ok(Self {
             has_words: !settings.words.is_empty(),
             regex: compile_regex(&path, settings.regex.as_deref())?,

@@ -32,14 +32,13 @@ impl Scan {
         if words.is_empty() {
             return Ok(None);
         }
-        let folded: Vec<Vec<u8>> = words.iter().map(|word| word.to_ascii_lowercase().into()).collect();
+        let folded: Vec<Vec<u8>> =
+            words.iter().map(|word| word.to_ascii_lowercase().into()).collect();
         let error = |error: aho_corasick::BuildError| {
             SettingsError::new("rule.words", error.to_string(), "use fewer or shorter words")
         };
-        let exact = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .build(&folded)
-            .map_err(error)?;
+        let exact =
+            AhoCorasick::builder().match_kind(MatchKind::Standard).build(&folded).map_err(error)?;
         let packed = (folded.len() <= PACKED_WORDS_MAX)
             .then(|| {
                 let mut config = Config::new();
@@ -80,12 +79,12 @@ impl Scan {
             return None;
         }
         match &self.fast {
-            Fast::Packed(searcher) => {
-                searcher.find_in(text, aho_corasick::Span { start: at, end: text.len() }).map(|found| found.start())
-            }
-            Fast::Automaton(automaton) => {
-                automaton.find(aho_corasick::Input::new(text).range(at..)).map(|found| found.start())
-            }
+            Fast::Packed(searcher) => searcher
+                .find_in(text, aho_corasick::Span { start: at, end: text.len() })
+                .map(|found| found.start()),
+            Fast::Automaton(automaton) => automaton
+                .find(aho_corasick::Input::new(text).range(at..))
+                .map(|found| found.start()),
         }
     }
 

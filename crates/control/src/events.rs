@@ -78,8 +78,10 @@ fn filter(query: EventsQuery) -> Result<EventFilter, String> {
 }
 
 fn severity(text: &str) -> Result<u8, String> {
-    let names = [("TRACE", 1), ("DEBUG", 5), ("INFO", 9), ("WARN", 13), ("ERROR", 17), ("FATAL", 21)];
-    let named = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, number)| *number);
+    let names =
+        [("TRACE", 1), ("DEBUG", 5), ("INFO", 9), ("WARN", 13), ("ERROR", 17), ("FATAL", 21)];
+    let named =
+        names.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, number)| *number);
     let number = named.or_else(|| text.parse().ok().filter(|number| (1..=24).contains(number)));
     number.ok_or_else(|| format!("severity is {text:?}, write a name such as ERROR or 1 to 24"))
 }

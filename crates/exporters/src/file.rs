@@ -12,9 +12,7 @@ use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::{BuildError, QueueSettings, read};
-use bessemer_pipeline::{
-    Built, Context, Delivery, Exporter, SettingsError, StartError, Verdict,
-};
+use bessemer_pipeline::{Built, Context, Delivery, Exporter, SettingsError, StartError, Verdict};
 use bessemer_record::{Checked, json};
 use bessemer_runtime::{BoxFuture, Clock};
 use parking_lot::Mutex;

@@ -112,13 +112,15 @@ fn verdict(status: &Status, after: Option<Duration>) -> Verdict {
 /// The bytes to send in pieces, compressed; what arrived compressed that way is sent as it came.
 pub(crate) fn message(delivery: &Delivery, encoding: Encoding) -> Result<Vec<Bytes>, Verdict> {
     if delivery.bytes() > REQUEST_BYTES_MAX {
-        let reason = format!("{} bytes, OTLP requests have at most {REQUEST_BYTES_MAX}", delivery.bytes());
+        let reason =
+            format!("{} bytes, OTLP requests have at most {REQUEST_BYTES_MAX}", delivery.bytes());
         return Err(Verdict::Refused { status: TOO_LARGE, reason });
     }
     if encoding.is_identity() {
         return Ok(delivery.chunks());
     }
-    if let Some(encoded) = delivery.encoded.as_ref().filter(|encoded| encoded.encoding == encoding) {
+    if let Some(encoded) = delivery.encoded.as_ref().filter(|encoded| encoded.encoding == encoding)
+    {
         return Ok(vec![encoded.bytes.clone()]);
     }
     compress(encoding, &delivery.payload())

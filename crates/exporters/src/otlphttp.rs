@@ -73,7 +73,8 @@ pub(crate) enum Form {
 
 pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    let target = |own: &Option<String>, suffix| Target::new(&settings, own.as_ref(), suffix, context);
+    let target =
+        |own: &Option<String>, suffix| Target::new(&settings, own.as_ref(), suffix, context);
     let exporter = OtlpHttp {
         logs: target(&settings.logs_endpoint, "/v1/logs")?,
         metrics: target(&settings.metrics_endpoint, "/v1/metrics")?,
@@ -192,8 +193,7 @@ impl OtlpHttp {
         };
         let text = status.map(|status| status.message).filter(|message| !message.is_empty());
         let text = text.unwrap_or_else(|| String::from_utf8_lossy(&answer.body).into_owned());
-        let text: String =
-            text.chars().filter(|c| !c.is_control()).take(REASON_CHARS).collect();
+        let text: String = text.chars().filter(|c| !c.is_control()).take(REASON_CHARS).collect();
         format!("{}: {text}", answer.status)
     }
 }

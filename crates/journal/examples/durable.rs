@@ -57,7 +57,7 @@ async fn run(entry_bytes: usize, in_flight: usize, seconds: usize, dir: PathBuf)
     for sender in senders {
         appended += sender.await.unwrap_or_default();
     }
-    let (cpu, took) = (cpu_time() - cpu, clock.monotonic() - start);
+    let (cpu, took) = (cpu_time().saturating_sub(cpu), clock.monotonic().saturating_sub(start));
     let stats = journal.stats();
     reader.abort();
     journal.close().await;

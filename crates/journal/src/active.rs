@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::block::Block;
-use crate::disk::{Disk, DiskFile, OpenMode, is_full, write_all};
+use crate::disk::{Disk, DiskFile, OpenMode, is_full, reserve, write_all};
 use crate::format::{
-    BLOCK_HEADER_BYTES, DATA_START, PAGE_BYTES, PAGE_HEADER_BYTES, PageHeader,
+    BLOCK_HEADER_BYTES, DATA_START, PAGE_BYTES, PAGE_HEADER_BYTES, PAGE_LEN, PageHeader,
     SEGMENT_HEADER_BYTES_MAX, SegmentHeader, advance, block_start, group_start, page_of,
 };
 
 /// A page of nothing.
-pub(crate) static ZEROS: [u8; PAGE_BYTES as usize] = [0; PAGE_BYTES as usize];
+pub(crate) static ZEROS: [u8; PAGE_LEN] = [0; PAGE_LEN];
 
 /// The segment being written.
 pub(crate) struct Active {
@@ -34,10 +34,10 @@ impl Active {
         disk: &dyn Disk,
         path: PathBuf,
         header: SegmentHeader,
-        reserve: Option<u64>,
+        len: Option<u64>,
     ) -> io::Result<Self> {
         let file = disk.open(&path, OpenMode::CreateNew)?;
-        let made = Self::prepare(&*file, &header, reserve);
+        let made = Self::prepare(&*file, &header, len);
         if let Err(error) = made {
             // Holds nothing yet, and its space may be what others wait for.
             remove(disk, &path);
@@ -54,18 +54,11 @@ impl Active {
         })
     }
 
-    fn prepare(
-        file: &dyn DiskFile,
-        header: &SegmentHeader,
-        reserve: Option<u64>,
-    ) -> io::Result<()> {
-        if let Some(len) = reserve {
-            match file.allocate(len) {
-                // No room for a whole segment may still be room for a group; and not every file
-                // system can reserve.
-                Err(error) if is_full(&error) || error.kind() == io::ErrorKind::Unsupported => {}
-                other => other?,
-            }
+    fn prepare(file: &dyn DiskFile, header: &SegmentHeader, len: Option<u64>) -> io::Result<()> {
+        if let Some(len) = len {
+            // No room for a whole segment may still be room for a group.
+            reserve(file, len)
+                .or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })?;
         }
         let bytes = header.encode();
         for copy in [0, SEGMENT_HEADER_BYTES_MAX as u64] {

@@ -115,13 +115,13 @@ impl Cursor {
         }
         let mut at = entry.start;
         let mut bytes = bytes;
-        for range in settled.iter().cloned().chain([entry.end..entry.end]) {
-            if at < range.start {
-                let flight = Flight { end: range.start, bytes, appended_unix_nanos };
-                self.outstanding.insert(at, flight);
+        let edges = settled.iter().map(|range| (range.start, range.end));
+        for (start, end) in edges.chain([(entry.end, entry.end)]) {
+            if at < start {
+                self.outstanding.insert(at, Flight { end: start, bytes, appended_unix_nanos });
                 bytes = 0;
             }
-            at = range.end;
+            at = end;
         }
         let all = self.outstanding.range(entry.clone()).next().is_none();
         self.skip_to(entry.end);

@@ -62,7 +62,7 @@ pub trait DiskFile: Send + Sync {
     /// Cuts the file at `len`.
     fn truncate(&self, len: u64) -> io::Result<()>;
     /// The length of the file in bytes.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     /// Whether the file still has a name: what is synced to one without is lost.
     fn is_linked(&self) -> io::Result<bool>;
 }
@@ -111,6 +111,16 @@ pub(crate) fn read_full(
         }
     }
     Ok(wanted - buffer.len())
+}
+
+/// Reserves space for a file, where the file system can.
+pub(crate) fn reserve(file: &dyn DiskFile, len: u64) -> io::Result<()> {
+    let result = file.allocate(len);
+    result.or_else(
+        |error| {
+            if error.kind() == io::ErrorKind::Unsupported { Ok(()) } else { Err(error) }
+        },
+    )
 }
 
 /// Whether an error says that there is no space, rather than that the disk is broken.

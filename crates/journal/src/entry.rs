@@ -97,9 +97,11 @@ impl Routes {
     /// What is in either set.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        let [a, b, c, d] = self.0;
-        let [e, f, g, h] = other.0;
-        Self([a | e, b | f, c | g, d | h])
+        let mut union = *self;
+        for (word, more) in union.0.iter_mut().zip(other.0) {
+            *word |= more;
+        }
+        union
     }
 
     /// The sinks in the set, by number.

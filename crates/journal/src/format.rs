@@ -49,18 +49,19 @@ mod segment;
 pub(crate) use block::{BlockHeader, MAGIC as BLOCK_MAGIC};
 pub(crate) use footer::{FOOTER_BYTES_MAX, Footer, TRAILER_BYTES, trailer_body_len};
 pub(crate) use page::{
-    ALIGNMENT, GROUP_ALIGNMENT, PageHeader, advance, block_start, group_start, page_of, page_start,
+    ALIGNMENT, ALIGNMENT_LEN, GROUP_ALIGNMENT, PageHeader, advance, block_start, group_start,
+    page_of, page_start,
 };
 pub(crate) use segment::{HeaderError, Kind, SegmentHeader};
 
 /// Version of everything on disk; a build reads its own and refuses others by name.
 pub const VERSION: u8 = 1;
 /// Bytes of a page.
-pub const PAGE_BYTES: u64 = 64 << 10;
+pub const PAGE_BYTES: u64 = PAGE_LEN as u64;
 /// Bytes of the header of every page but the first.
-pub const PAGE_HEADER_BYTES: u64 = 16;
+pub const PAGE_HEADER_BYTES: u64 = PAGE_HEADER_LEN as u64;
 /// Bytes of a block header.
-pub const BLOCK_HEADER_BYTES: u64 = 120;
+pub const BLOCK_HEADER_BYTES: u64 = BLOCK_HEADER_LEN as u64;
 /// Most bytes of small entries that share a block, before compression.
 pub const GROUPED_BYTES_MAX: usize = 256 << 10;
 /// Most bytes of one entry's payload.
@@ -71,6 +72,10 @@ pub const META_BYTES_MAX: usize = 64 << 10;
 pub const COMPONENT_ID_BYTES_MAX: usize = 120;
 /// Most sinks one open can route to: the bits of [`crate::Routes`].
 pub const SINKS_MAX: usize = 256;
+/// The same sizes for arrays.
+pub(crate) const PAGE_LEN: usize = 64 << 10;
+pub(crate) const PAGE_HEADER_LEN: usize = 16;
+pub(crate) const BLOCK_HEADER_LEN: usize = 120;
 /// Most bytes of a segment header; also the offset of its second copy.
 pub(crate) const SEGMENT_HEADER_BYTES_MAX: usize = 32 << 10;
 /// Where the first block of a segment starts.

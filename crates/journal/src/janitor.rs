@@ -29,7 +29,7 @@ pub(crate) enum Chore {
         sink: String,
         letters: Vec<DeadLetter>,
         done: oneshot::Sender<Result<(), DeadLetterError>>,
-        _room: OwnedSemaphorePermit,
+        room: OwnedSemaphorePermit,
     },
     /// Forget dead letters.
     Drop {
@@ -89,10 +89,10 @@ impl Janitor {
         let mut burials: BTreeMap<String, (Vec<DeadLetter>, Vec<_>)> = BTreeMap::new();
         for chore in chores {
             match chore {
-                Chore::Bury { sink, letters, done, _room } => {
+                Chore::Bury { sink, letters, done, room } => {
                     let burial = burials.entry(sink).or_default();
                     burial.0.extend(letters);
-                    burial.1.push((done, _room));
+                    burial.1.push((done, room));
                 }
                 Chore::Drop { sink, numbers, done } => {
                     // Whoever asked may have gone away.
@@ -102,7 +102,8 @@ impl Janitor {
         }
         for (sink, (letters, waiting)) in burials {
             let result = self.bury(&sink, &letters);
-            for (done, _room) in waiting {
+            for (done, room) in waiting {
+                drop(room);
                 drop(done.send(result.clone()));
             }
         }

@@ -103,7 +103,7 @@ impl Journal {
         let compression = self.handle.core.options.compression;
         let appends = entries.into_iter().map(|entry| Ready::new(entry, compression)).collect();
         let (done, result) = oneshot::channel();
-        let request = Request { appends, done, _room: room };
+        let request = Request { appends, done, room };
         self.handle.requests.push(request).map_err(|_| AppendError::Closed)?;
         result.await.unwrap_or(Err(AppendError::Closed))
     }
@@ -142,7 +142,8 @@ impl Journal {
     pub fn drop_orphan(&self, id: &str) -> bool {
         let Some(sink) = self.orphan(id) else { return false };
         for lane in Lane::ALL {
-            self.handle.core.settle(sink, lane, &[0..u64::MAX]);
+            let all = 0..u64::MAX;
+            self.handle.core.settle(sink, lane, &[all]);
         }
         true
     }
@@ -162,9 +163,9 @@ impl Journal {
             return Ok(());
         }
         let bytes = letters.iter().map(|letter| letter.payload.len() + letter.meta.len()).sum();
-        let _room = self.room(bytes).await.ok_or(DeadLetterError::Closed)?;
+        let room = self.room(bytes).await.ok_or(DeadLetterError::Closed)?;
         let (done, result) = oneshot::channel();
-        let chore = Chore::Bury { sink, letters, done, _room };
+        let chore = Chore::Bury { sink, letters, done, room };
         core.chores.push(chore).map_err(|_| DeadLetterError::Closed)?;
         result.await.unwrap_or(Err(DeadLetterError::Closed))
     }

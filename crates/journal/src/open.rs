@@ -90,9 +90,12 @@ pub(crate) fn open(
     let main_dir = dir.join("main");
     make_dir(&*env.disk, &main_dir).map_err(failed(&main_dir))?;
     let lock_path = dir.join("lock");
-    let lock = env.disk.lock(&lock_path).map_err(|source| match source.kind() {
-        io::ErrorKind::WouldBlock => OpenError::Locked { dir: dir.clone() },
-        _ => OpenError::Io { path: lock_path.clone(), source },
+    let lock = env.disk.lock(&lock_path).map_err(|source| {
+        if source.kind() == io::ErrorKind::WouldBlock {
+            OpenError::Locked { dir: dir.clone() }
+        } else {
+            OpenError::Io { path: lock_path.clone(), source }
+        }
     })?;
     let cursor_path = dir.join("cursors");
     let areas = Areas::read(&env, &cursor_path).map_err(failed(&cursor_path))?;

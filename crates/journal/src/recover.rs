@@ -177,7 +177,7 @@ fn load_segment(
     bound: u64,
 ) -> io::Result<(Segment, Option<TornTail>)> {
     let file = env.disk.open(path, OpenMode::Read)?;
-    let file_bytes = file.len()?;
+    let file_bytes = file.size()?;
     let mut segment = Segment {
         id: header.id,
         path: path.into(),

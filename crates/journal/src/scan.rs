@@ -8,11 +8,9 @@ use bytes::Bytes;
 use crate::active::ZEROS;
 use crate::disk::{DiskFile, read_full};
 use crate::format::{
-    ALIGNMENT, BLOCK_HEADER_BYTES, BLOCK_MAGIC, BlockHeader, PAGE_BYTES, PAGE_HEADER_BYTES,
-    PageHeader, page_of, page_start,
+    ALIGNMENT, ALIGNMENT_LEN, BLOCK_HEADER_BYTES, BLOCK_HEADER_LEN, BLOCK_MAGIC, BlockHeader,
+    PAGE_BYTES, PAGE_HEADER_BYTES, PAGE_HEADER_LEN, PageHeader, page_of, page_start,
 };
-
-const HEADER_LEN: usize = BLOCK_HEADER_BYTES as usize;
 
 /// A place in a segment, from which blocks are found in order.
 pub(crate) struct Scanner {
@@ -48,7 +46,7 @@ impl Scanner {
             self.search(self.offset);
             return Ok(Found::End);
         }
-        let mut bytes = [0; HEADER_LEN];
+        let mut bytes = [0; BLOCK_HEADER_LEN];
         let count = read_full(&*self.file, self.offset, &mut bytes)?;
         let found = bytes.get(..count).unwrap_or_default();
         if let Some(header) = self.accept(found, self.offset) {
@@ -126,7 +124,7 @@ impl Scanner {
         }
         self.nonzero_end = self.nonzero_end.max(start + used as u64);
         let first = from.map_or(PAGE_HEADER_BYTES, |from| from - start);
-        let candidates = (first..used as u64).step_by(ALIGNMENT as usize);
+        let candidates = (first..used as u64).step_by(ALIGNMENT_LEN);
         candidates.map(|at| start + at).find(|offset| {
             let at = usize::try_from(offset - start).unwrap_or(usize::MAX);
             let here = bytes.get(at..).unwrap_or_default();
@@ -135,7 +133,7 @@ impl Scanner {
     }
 
     fn page_header(&self, page: u32) -> Option<PageHeader> {
-        let mut bytes = [0; PAGE_HEADER_BYTES as usize];
+        let mut bytes = [0; PAGE_HEADER_LEN];
         read_full(&*self.file, page_start(page), &mut bytes).ok()?;
         PageHeader::decode(&bytes, self.seed, page)
     }
@@ -156,7 +154,7 @@ fn without_page_headers(span: &[u8], start: u64) -> Bytes {
     let mut offset = start;
     while !rest.is_empty() {
         if offset.is_multiple_of(PAGE_BYTES) {
-            let header = (PAGE_HEADER_BYTES as usize).min(rest.len());
+            let header = PAGE_HEADER_LEN.min(rest.len());
             rest = rest.get(header..).unwrap_or_default();
             offset += PAGE_HEADER_BYTES;
         }

@@ -33,7 +33,7 @@ pub struct Appended {
 pub(crate) struct Request {
     pub appends: Vec<Ready>,
     pub done: oneshot::Sender<Result<Appended, AppendError>>,
-    pub _room: OwnedSemaphorePermit,
+    pub room: OwnedSemaphorePermit,
 }
 
 /// An entry with the block that its task has built, if it is large.
@@ -130,7 +130,7 @@ impl Writer {
                 continue;
             }
             room -= bytes;
-            accepted.push((request.done, next, request._room));
+            accepted.push((request.done, next, request.room));
             for (entry, ready) in numbered.iter().zip(request.appends) {
                 builder.push(entry, ready.block);
                 next = entry.end();

@@ -206,7 +206,9 @@ impl Hub {
         outputs: &[Output],
         limit: Duration,
     ) -> Result<(), Refusal> {
-        let owed = outputs.iter().map(|output| u64::from(output.records) * u64::from(output.routes.count()));
+        let owed = outputs
+            .iter()
+            .map(|output| u64::from(output.records) * u64::from(output.routes.count()));
         let group = AckGroup::new(owed.sum());
         let all = async {
             for output in outputs {
@@ -229,9 +231,9 @@ impl Hub {
         group.abandon();
         Err(Refusal::Unavailable {
             retry_after: COME_BACK,
-            reason: group.last_reason().unwrap_or_else(|| {
-                format!("not every destination answered within {limit:?}")
-            }),
+            reason: group
+                .last_reason()
+                .unwrap_or_else(|| format!("not every destination answered within {limit:?}")),
         })
     }
 

@@ -68,7 +68,8 @@ impl Meta {
             return None;
         }
         let (time, mut rest) = rest.split_at_checked(8)?;
-        let mut meta = Self { received_at: u64::from_le_bytes(time.try_into().ok()?), ..Self::default() };
+        let mut meta =
+            Self { received_at: u64::from_le_bytes(time.try_into().ok()?), ..Self::default() };
         meta.tenant = take_text(&mut rest)?;
         meta.principal = take_text(&mut rest)?;
         meta.receiver = take_text(&mut rest)?;

@@ -128,8 +128,16 @@ impl Metrics {
         let all = &mut *registry;
         all.register("bessemer_received_records", "Records received", self.received.clone());
         all.register("bessemer_accepted_records", "Records acknowledged", self.accepted.clone());
-        all.register("bessemer_refused_batches", "Batches refused, by reason", self.refused.clone());
-        all.register("bessemer_filtered_records", "Records removed by processors", self.filtered.clone());
+        all.register(
+            "bessemer_refused_batches",
+            "Batches refused, by reason",
+            self.refused.clone(),
+        );
+        all.register(
+            "bessemer_filtered_records",
+            "Records removed by processors",
+            self.filtered.clone(),
+        );
         all.register(
             "bessemer_routed_records",
             "Records times the destinations they were routed to, by receiver",
@@ -222,7 +230,9 @@ mod tests {
         metrics.processing_rate.set(42);
         let page = metrics.render();
         assert!(
-            page.contains("bessemer_received_records_total{component=\"otlp.in\",signal=\"logs\"} 7"),
+            page.contains(
+                "bessemer_received_records_total{component=\"otlp.in\",signal=\"logs\"} 7"
+            ),
             "{page}"
         );
         assert!(page.contains("telemetry_processing_rate 42"));

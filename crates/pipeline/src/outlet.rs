@@ -115,12 +115,14 @@ impl Outlet {
         hub: Arc<Hub>,
     ) -> Self {
         let metrics = Arc::clone(hub.metrics());
-        let counters = |family: &prometheus_client::metrics::family::Family<SignalLabels, Counter>| {
-            [Signal::Logs, Signal::Metrics, Signal::Traces].map(|signal| {
-                let labels = SignalLabels { component: receiver.to_owned(), signal: signal.as_str() };
-                family.get_or_create_owned(&labels)
-            })
-        };
+        let counters =
+            |family: &prometheus_client::metrics::family::Family<SignalLabels, Counter>| {
+                [Signal::Logs, Signal::Metrics, Signal::Traces].map(|signal| {
+                    let labels =
+                        SignalLabels { component: receiver.to_owned(), signal: signal.as_str() };
+                    family.get_or_create_owned(&labels)
+                })
+            };
         Self {
             inner: Arc::new(Inner {
                 receiver: receiver.to_owned(),

@@ -101,9 +101,17 @@ impl Plan {
             if next.is_empty() {
                 continue;
             }
-            let mut compiler =
-                Compiler { graph, built, signal, plan: self, gates: Vec::new(), stages: 0, receiver: id };
-            let mut root = Stage { steps: Vec::new(), exit: Exit::All(compiler.fork(&next, None)?) };
+            let mut compiler = Compiler {
+                graph,
+                built,
+                signal,
+                plan: self,
+                gates: Vec::new(),
+                stages: 0,
+                receiver: id,
+            };
+            let mut root =
+                Stage { steps: Vec::new(), exit: Exit::All(compiler.fork(&next, None)?) };
             flatten(&mut root);
             *slot = Some(Arc::new(Program {
                 signal,
@@ -263,4 +271,3 @@ fn flatten(stage: &mut Stage) {
         }
     }
 }
-

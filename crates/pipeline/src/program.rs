@@ -80,7 +80,11 @@ pub struct Output {
 impl std::fmt::Debug for Program {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let steps = self.root.steps.len();
-        formatter.debug_struct("Program").field("signal", &self.signal).field("steps", &steps).finish_non_exhaustive()
+        formatter
+            .debug_struct("Program")
+            .field("signal", &self.signal)
+            .field("steps", &steps)
+            .finish_non_exhaustive()
     }
 }
 
@@ -141,7 +145,8 @@ fn tally(records: u32, mut outputs: Vec<Output>, input: &Bytes) -> Processed {
     let mut routed = 0;
     let mut reached = 0_u32;
     for output in &mut outputs {
-        output.unchanged = output.payload.as_ptr() == input.as_ptr() && output.payload.len() == input.len();
+        output.unchanged =
+            output.payload.as_ptr() == input.as_ptr() && output.payload.len() == input.len();
         routed += u64::from(output.records) * u64::from(output.routes.count());
         reached = reached.saturating_add(output.records);
     }
@@ -173,7 +178,8 @@ impl Stage {
 /// Branches first, because they need the records as they are here; then what leaves as it is.
 fn leave(forks: &[Fork], draft: &mut Draft, scratch: &mut Scratch, outputs: &mut Vec<Output>) {
     for (index, fork) in forks.iter().enumerate() {
-        let taken = draft.items().iter().any(|item| usize::from(item.route) == index && !item.is_dropped());
+        let taken =
+            draft.items().iter().any(|item| usize::from(item.route) == index && !item.is_dropped());
         if !taken {
             continue;
         }
@@ -217,7 +223,9 @@ fn merge_equal(outputs: &mut Vec<Output>) {
     let mut kept: Vec<Output> = Vec::with_capacity(outputs.len());
     for output in outputs.drain(..) {
         let twin = kept.iter_mut().find(|other| {
-            other.lane == output.lane && other.records == output.records && other.payload == output.payload
+            other.lane == output.lane
+                && other.records == output.records
+                && other.payload == output.payload
         });
         match twin {
             Some(twin) => twin.routes = twin.routes.union(&output.routes),

@@ -42,7 +42,10 @@ impl std::fmt::Debug for Parts {
     }
 }
 
-type Queues = (mpsc::Receiver<crate::delivery::direct::Direct>, mpsc::Receiver<crate::delivery::direct::Direct>);
+type Queues = (
+    mpsc::Receiver<crate::delivery::direct::Direct>,
+    mpsc::Receiver<crate::delivery::direct::Direct>,
+);
 
 impl Engine {
     /// Opens the journal, starts every exporter and then every receiver.
@@ -106,7 +109,8 @@ impl Engine {
             normal_direct: queues.1,
             turn: 0,
         };
-        let tries = Tries::new(to, Arc::clone(&self.hub), Arc::clone(random), self.exporters.clone());
+        let tries =
+            Tries::new(to, Arc::clone(&self.hub), Arc::clone(random), self.exporters.clone());
         self.exporters.spawn(Worker::new(source, Arc::new(tries), assembly, ordered).run());
     }
 

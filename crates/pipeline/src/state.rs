@@ -102,9 +102,8 @@ impl State for SqliteState {
              WHERE component = ?1 AND substr(key, 1, length(?2)) = ?2 ORDER BY key LIMIT ?3",
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = query.query_map(params![component, prefix, limit], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        let rows = query
+            .query_map(params![component, prefix, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -144,7 +143,8 @@ impl State for MemoryState {
         limit: usize,
     ) -> Result<Vec<(String, Vec<u8>)>, StateError> {
         let values = self.values.lock();
-        let own = values.iter().filter(|((owner, key), _)| owner == component && key.starts_with(prefix));
+        let own =
+            values.iter().filter(|((owner, key), _)| owner == component && key.starts_with(prefix));
         Ok(own.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
     }
 
@@ -186,7 +186,8 @@ mod tests {
     fn change() -> impl Strategy<Value = Change> {
         let key = "[ab%_]{1,2}";
         prop_oneof![
-            (key, proptest::collection::vec(any::<u8>(), 0..4)).prop_map(|(k, v)| Change::Put(k, v)),
+            (key, proptest::collection::vec(any::<u8>(), 0..4))
+                .prop_map(|(k, v)| Change::Put(k, v)),
             key.prop_map(Change::Delete),
         ]
     }
@@ -220,8 +221,10 @@ mod tests {
     #[test]
     fn an_oversized_value_changes_nothing() {
         let state = MemoryState::default();
-        let changes =
-            [Change::Put("a".into(), vec![1]), Change::Put("b".into(), vec![0; VALUE_BYTES_MAX + 1])];
+        let changes = [
+            Change::Put("a".into(), vec![1]),
+            Change::Put("b".into(), vec![0; VALUE_BYTES_MAX + 1]),
+        ];
         assert!(matches!(state.apply("x", &changes), Err(StateError::TooLarge { .. })));
         assert_eq!(state.get("x", "a").unwrap(), None);
     }

@@ -72,18 +72,19 @@ impl Status {
     /// Every destination in the order of its id.
     pub fn destinations(&self) -> Vec<DestinationStatus> {
         let stats = self.hub.journal.stats();
-        let status = |((id, health), sink): (&(String, Arc<Health>), &bessemer_journal::SinkStats)| {
-            let healthy = !health.is_failing();
-            DestinationStatus {
-                id: id.clone(),
-                healthy,
-                reason: if healthy { String::new() } else { health.reason.lock().clone() },
-                queue_records: sink.backlog_records,
-                queue_bytes: sink.backlog_bytes,
-                queue_age_s: sink.oldest_age.as_secs(),
-                dead_records: sink.dead_records,
-            }
-        };
+        let status =
+            |((id, health), sink): (&(String, Arc<Health>), &bessemer_journal::SinkStats)| {
+                let healthy = !health.is_failing();
+                DestinationStatus {
+                    id: id.clone(),
+                    healthy,
+                    reason: if healthy { String::new() } else { health.reason.lock().clone() },
+                    queue_records: sink.backlog_records,
+                    queue_bytes: sink.backlog_bytes,
+                    queue_age_s: sink.oldest_age.as_secs(),
+                    dead_records: sink.dead_records,
+                }
+            };
         self.destinations.iter().zip(&stats.sinks).map(status).collect()
     }
 }

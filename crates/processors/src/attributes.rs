@@ -1,8 +1,8 @@
 //! `otelcol.processor.attributes`: changes attributes of log records, spans and data points.
 //!
-//! A record is rewritten only if some action has something to do on it, and then what is not touched
-//! is copied as bytes. Where all that is left to do is to append constants, they become the record's
-//! tail, which costs nothing until it leaves.
+//! A record is rewritten only if some action has something to do on it, and then what is not
+//! touched is copied as bytes. Where all there is to do is to append constants, they become the
+//! record's tail, which costs nothing until it leaves.
 
 mod action;
 mod compile;
@@ -93,7 +93,7 @@ impl Attributes {
             if let Some(constants) = self.constants.as_ref().filter(|one| one.is_right(&has)) {
                 return draft.set_tail(index, constants.tail);
             }
-            draft.settle_tail(index);
+            
         }
         out.clear();
         let target = Target::from(draft.signal());
@@ -101,7 +101,8 @@ impl Attributes {
             target,
             draft.item_bytes(index),
             |list| {
-                let is_in = target != Target::Metric || self.filter.applies(verdict, &|key| list.get(key));
+                let is_in =
+                    target != Target::Metric || self.filter.applies(verdict, &|key| list.get(key));
                 if is_in {
                     self.actions.iter().for_each(|action| action.run(list));
                 }

@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn one_combination_beyond_the_limit_is_refused_and_known_ones_pass() {
         let gate = Cardinality { keys: vec!["x".into()], limit: 2, seen: Mutex::default() };
-        let meta = |value: &str| Meta { headers: vec![("x".into(), value.into())], ..Meta::default() };
+        let meta =
+            |value: &str| Meta { headers: vec![("x".into(), value.into())], ..Meta::default() };
         assert!(gate.admit(&meta("a"), 1).is_ok());
         assert!(gate.admit(&Meta::default(), 1).is_ok());
         assert!(matches!(gate.admit(&meta("b"), 1), Err(Overload::Never { .. })));

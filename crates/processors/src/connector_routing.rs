@@ -7,8 +7,8 @@ use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context};
 
-pub(crate) use crate::routing::Settings;
 use crate::routing::Routing;
+pub(crate) use crate::routing::Settings;
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"otelcol.connector.routing "example" {

@@ -149,10 +149,14 @@ impl Gate for Limiter {
         let bytes = bytes as u64;
         let now = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX) + 1;
         let measured_at = self.measured_at.load(Ordering::Relaxed);
-        let due = now.saturating_sub(measured_at) >= u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
+        let due = now.saturating_sub(measured_at)
+            >= u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
         // A batch that would be refused is worth a fresh look: most of what was admitted since
         // the last one has left again.
-        if measured_at == 0 || due || (self.used() + bytes > self.soft && self.admitted.load(Ordering::Relaxed) > 0) {
+        if measured_at == 0
+            || due
+            || (self.used() + bytes > self.soft && self.admitted.load(Ordering::Relaxed) > 0)
+        {
             self.measure(now);
         }
         if self.used() + bytes <= self.soft {
@@ -187,7 +191,8 @@ mod tests {
         let mib = |count: u64| count << 20;
         assert_eq!(limits(&settings("100MiB", Some("30MiB")), || None), Ok((mib(100), mib(70))));
         assert_eq!(limits(&settings("100MiB", None), || None), Ok((mib(100), mib(80))));
-        let percent = Settings { limit_percentage: 50, spike_limit_percentage: 10, ..Settings::default() };
+        let percent =
+            Settings { limit_percentage: 50, spike_limit_percentage: 10, ..Settings::default() };
         assert_eq!(limits(&percent, || Some(1000)), Ok((500, 400)));
         assert!(limits(&settings("10MiB", Some("10MiB")), || None).is_err());
         assert!(limits(&Settings::default(), || None).unwrap_err().remedy.contains("512MiB"));

@@ -110,7 +110,11 @@ impl Routing {
             let route = target(&mut targets, row.pipelines);
             if by_value.insert(row.value.clone(), route).is_some() {
                 let problem = format!("has two rows for {:?}", row.value);
-                return Err(SettingsError::new("table", problem, "join their pipelines in one row"));
+                return Err(SettingsError::new(
+                    "table",
+                    problem,
+                    "join their pipelines in one row",
+                ));
             }
         }
         let default = if settings.default_pipelines.is_empty() {
@@ -176,23 +180,24 @@ impl Route for Routing {
                 Source::Record => draft.tail_with(item, &self.key),
                 Source::Resource => None,
             };
-            let route = match tail.map(|tail| usize::try_from(tail.index()).unwrap_or(usize::MAX - 1)) {
-                Some(tail) => {
-                    if scratch.marks.len() <= tail {
-                        scratch.marks.resize(tail + 1, u32::MAX);
-                    }
-                    match scratch.marks.get_mut(tail) {
-                        Some(mark) if *mark == u32::MAX => {
-                            let route = self.look_up(draft, item);
-                            *mark = u32::from(route);
-                            route
+            let route =
+                match tail.map(|tail| usize::try_from(tail.index()).unwrap_or(usize::MAX - 1)) {
+                    Some(tail) => {
+                        if scratch.marks.len() <= tail {
+                            scratch.marks.resize(tail + 1, u32::MAX);
                         }
-                        Some(mark) => u16::try_from(*mark).unwrap_or(NO_ROUTE),
-                        None => NO_ROUTE,
+                        match scratch.marks.get_mut(tail) {
+                            Some(mark) if *mark == u32::MAX => {
+                                let route = self.look_up(draft, item);
+                                *mark = u32::from(route);
+                                route
+                            }
+                            Some(mark) => u16::try_from(*mark).unwrap_or(NO_ROUTE),
+                            None => NO_ROUTE,
+                        }
                     }
-                }
-                None => self.look_up(draft, item),
-            };
+                    None => self.look_up(draft, item),
+                };
             if let Some(item) = draft.items_mut().get_mut(item) {
                 item.route = route;
             }

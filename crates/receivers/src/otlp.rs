@@ -117,4 +117,3 @@ fn warn_if_open(id: &str, bound: &listen::Bound, settings: &listen::Settings) {
         );
     }
 }
-

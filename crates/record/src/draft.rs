@@ -5,18 +5,18 @@
 //! arena beside the input. [`Draft::emit`] writes one batch for each output by copying ranges, as
 //! long as possible, of input and arena.
 
+mod change;
 mod emit;
 mod fold;
 mod index;
 mod rewrite;
 mod texts;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::check::{CheckError, Checked, Extent, Facts, Part, facts, key_and_value, key_bit, walk};
+use crate::check::{CheckError, Checked, Extent, key_and_value, key_bit, walk};
 use crate::limits::Limits;
 use crate::signal::Signal;
 use crate::tail::{LOG_ATTRIBUTES, SPAN_ATTRIBUTES, TailId, Tails};
@@ -220,12 +220,12 @@ impl Draft {
 
     /// The number of resources, those without an item included.
     pub fn resource_groups(&self) -> u32 {
-        self.columns.resources.len() as u32
+        index::number(self.columns.resources.len())
     }
 
     /// The number of scopes, those without an item included.
     pub fn scope_groups(&self) -> u32 {
-        self.columns.scopes.len() as u32
+        index::number(self.columns.scopes.len())
     }
 
     /// The `Resource` message of a group; empty if there is none.
@@ -273,6 +273,7 @@ impl Draft {
             changed: self.changed,
         }
     }
+}
 
 impl Drop for Draft {
     fn drop(&mut self) {

@@ -1,5 +1,12 @@
 //! Random batches as `prost` sees them, and the same bytes in disguise: what tests compare with.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "random numbers may lose bits"
+)]
+
 mod model;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -391,31 +398,7 @@ fn disguised_message(message: &'static Message, bytes: &[u8], random: &mut Rando
         }
         let field = message.field(number).unwrap();
         match value {
-            WireValue::Bytes(content) => match field.kind {
-                schema::Kind::Fixed64s if random.one_in(2) => {
-                    for number in content.chunks(8) {
-                        put_long_tag(&mut out, field.number, FIXED64, random);
-                        out.extend_from_slice(number);
-                    }
-                }
-                schema::Kind::Varints if random.one_in(2) => {
-                    let mut rest = content;
-                    while let Some((number, len)) = crate::wire::read_varint(rest) {
-                        put_long_tag(&mut out, field.number, VARINT, random);
-                        put_long(&mut out, number, random);
-                        rest = &rest[len..];
-                    }
-                }
-                kind => {
-                    let content = kind.message().map_or_else(
-                        || content.to_vec(),
-                        |inner| disguised_message(inner, content, random),
-                    );
-                    put_long_tag(&mut out, number, LEN, random);
-                    put_long(&mut out, content.len() as u64, random);
-                    out.extend_from_slice(&content);
-                }
-            },
+            WireValue::Bytes(content) => put_disguised(&mut out, field, content, random),
             WireValue::Varint(varint) => {
                 put_long_tag(&mut out, number, VARINT, random);
                 put_long(&mut out, varint, random);
@@ -435,6 +418,34 @@ fn disguised_message(message: &'static Message, bytes: &[u8], random: &mut Rando
         put_unknown(&mut out, random);
     }
     out
+}
+
+fn put_disguised(out: &mut Vec<u8>, field: &schema::Field, content: &[u8], random: &mut Random) {
+    match field.kind {
+        schema::Kind::Fixed64s if random.one_in(2) => {
+            for number in content.chunks(8) {
+                put_long_tag(out, field.number, FIXED64, random);
+                out.extend_from_slice(number);
+            }
+        }
+        schema::Kind::Varints if random.one_in(2) => {
+            let mut rest = content;
+            while let Some((number, len)) = crate::wire::read_varint(rest) {
+                put_long_tag(out, field.number, VARINT, random);
+                put_long(out, number, random);
+                rest = &rest[len..];
+            }
+        }
+        kind => {
+            let content = kind.message().map_or_else(
+                || content.to_vec(),
+                |inner| disguised_message(inner, content, random),
+            );
+            put_long_tag(out, field.number, LEN, random);
+            put_long(out, content.len() as u64, random);
+            out.extend_from_slice(&content);
+        }
+    }
 }
 
 fn put_long_tag(out: &mut Vec<u8>, number: u32, wire_type: u8, random: &mut Random) {

@@ -102,6 +102,11 @@ impl Kind {
 }
 
 impl Message {
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "runs at compile time, where being out of range is a compile error"
+    )]
     const fn new(bound: Bound, fields: &'static [Field]) -> Self {
         let mut by_tag = [u8::MAX; 128];
         let mut index = 0;

@@ -39,14 +39,17 @@ pub struct Tails {
 pub(crate) struct Tail {
     /// The bits of all keys.
     pub(crate) keys: u64,
-    pairs: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pairs: Vec<Pair>,
     log: Box<[u8]>,
     span: Box<[u8]>,
 }
 
+/// A key, and the `KeyValue` message that holds it.
+type Pair = (Box<[u8]>, Box<[u8]>);
+
 impl Tail {
     fn new(attributes: &[(String, Value)]) -> Self {
-        let mut pairs: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::new();
+        let mut pairs: Vec<Pair> = Vec::new();
         for (key, value) in attributes {
             let mut pair = Vec::new();
             encode_key_value(key, value, &mut pair);

@@ -3,10 +3,7 @@
 //! Readers here serve bytes that [`crate::check`] has accepted: they cannot fail, and end early
 //! should the bytes be damaged after all. See <https://protobuf.dev/programming-guides/encoding/>.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "bytes are cut out of numbers on purpose"
-)]
+#![expect(clippy::cast_possible_truncation, reason = "bytes are cut out of numbers on purpose")]
 
 /// Wire type of `int32`, `int64`, `uint32`, `uint64`, `sint32`, `bool` and enumerations.
 pub(crate) const VARINT: u8 = 0;

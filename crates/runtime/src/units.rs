@@ -130,7 +130,11 @@ impl FromStr for Span {
         if total > 9.2e18 {
             return Err(error());
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bounded above"
+        )]
         let nanos = total.round() as u64;
         Ok(Self(Duration::from_nanos(nanos)))
     }

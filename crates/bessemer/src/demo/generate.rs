@@ -68,13 +68,23 @@ pub(super) fn start(running: &Running, ports: Ports, rate: u32) -> anyhow::Resul
 
 fn requests(now: u64, records: u32, random: &Arc<dyn Random>) -> [(&'static str, Value); 3] {
     let service = pick(&SERVICES, random);
-    let resource = json!({ "attributes": [text("service.name", service), text("demo.generated", "true")] });
+    let resource =
+        json!({ "attributes": [text("service.name", service), text("demo.generated", "true")] });
     let scope = json!({ "name": "bessemer.demo" });
     let logs: Vec<Value> = (0..records).map(|_| log(now, random)).collect();
     [
-        ("/v1/logs", json!({ "resourceLogs": [{ "resource": resource.clone(), "scopeLogs": [{ "scope": scope.clone(), "logRecords": logs }] }] })),
-        ("/v1/traces", json!({ "resourceSpans": [{ "resource": resource.clone(), "scopeSpans": [{ "scope": scope.clone(), "spans": [span(now, random)] }] }] })),
-        ("/v1/metrics", json!({ "resourceMetrics": [{ "resource": resource, "scopeMetrics": [{ "scope": scope, "metrics": [gauge(now, random)] }] }] })),
+        (
+            "/v1/logs",
+            json!({ "resourceLogs": [{ "resource": resource.clone(), "scopeLogs": [{ "scope": scope.clone(), "logRecords": logs }] }] }),
+        ),
+        (
+            "/v1/traces",
+            json!({ "resourceSpans": [{ "resource": resource.clone(), "scopeSpans": [{ "scope": scope.clone(), "spans": [span(now, random)] }] }] }),
+        ),
+        (
+            "/v1/metrics",
+            json!({ "resourceMetrics": [{ "resource": resource, "scopeMetrics": [{ "scope": scope, "metrics": [gauge(now, random)] }] }] }),
+        ),
     ]
 }
 

@@ -60,8 +60,11 @@ pub(super) fn start(running: &Running) -> Tasks {
             let now = classes(&context);
             let text = page(&context, &status, before, now).await;
             before = now;
-            let rewind =
-                if live && lines > 0 { format!("\x1b[{lines}F{UP_AND_CLEAR}") } else { String::new() };
+            let rewind = if live && lines > 0 {
+                format!("\x1b[{lines}F{UP_AND_CLEAR}")
+            } else {
+                String::new()
+            };
             lines = text.lines().count();
             if output::print(&format!("{rewind}{text}")).is_err() {
                 return;
@@ -95,7 +98,8 @@ async fn page(context: &Context, status: &Status, before: [u64; 3], now: [u64; 3
     }
     text.push('\n');
     for destination in status.destinations() {
-        let delivered = context.metrics.delivered.get_or_create_owned(&component(&destination.id)).get();
+        let delivered =
+            context.metrics.delivered.get_or_create_owned(&component(&destination.id)).get();
         let state = if destination.healthy { "ok" } else { "retrying" };
         text.push_str(&format!(
             "       -> {:34} {state:9} delivered {delivered:<8} queued {}\n",

@@ -13,8 +13,7 @@ fn labels(settings: &Settings, signal: Signal, request: &serde_json::Value) -> V
     let tails = std::mem::take(&mut *context.tails.lock()).build();
     let text = request.to_string();
     let checked = json::from_otlp_json(signal, text.as_bytes(), &Limits::default()).unwrap();
-    let mut draft =
-        Draft::check(signal, checked.into_bytes(), &Limits::default(), &tails).unwrap();
+    let mut draft = Draft::check(signal, checked.into_bytes(), &Limits::default(), &tails).unwrap();
     classify.run(&mut draft, &mut Scratch::default());
     let text = |index: usize, key: &str| {
         draft.attribute(index, key.as_bytes()).map(text_of).unwrap_or_default()
@@ -36,7 +35,13 @@ fn log(body: &str, severity: u8) -> serde_json::Value {
     json!({ "severityNumber": severity, "body": { "stringValue": body } })
 }
 
-fn check(settings: &Settings, record: &serde_json::Value, class: &str, confidence: &str, reason: &str) {
+fn check(
+    settings: &Settings,
+    record: &serde_json::Value,
+    class: &str,
+    confidence: &str,
+    reason: &str,
+) {
     let labels = labels(settings, Signal::Logs, &logs(std::slice::from_ref(record)));
     let expected = [class, confidence, "rules", reason].map(str::to_owned);
     assert_eq!(labels, [expected], "{record}");

@@ -53,8 +53,11 @@ impl Rotation {
         let mut backups = backups(path)?;
         backups.sort();
         backups.reverse();
-        let oldest = (self.max_days > 0)
-            .then(|| UNIX_EPOCH + Duration::from_nanos(now).saturating_sub(Duration::from_secs(self.max_days * 86_400)));
+        let oldest = (self.max_days > 0).then(|| {
+            UNIX_EPOCH
+                + Duration::from_nanos(now)
+                    .saturating_sub(Duration::from_secs(self.max_days * 86_400))
+        });
         for (index, backup) in backups.iter().enumerate() {
             let is_surplus = self.max_backups > 0 && index >= self.max_backups;
             if is_surplus || is_older(backup, oldest) {

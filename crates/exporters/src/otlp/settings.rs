@@ -63,7 +63,11 @@ impl Default for SendingQueue {
 
 impl SendingQueue {
     pub(crate) fn consumers(&self) -> usize {
-        if self.enabled { usize::try_from(self.num_consumers.clamp(1, 256)).unwrap_or(1) } else { 1 }
+        if self.enabled {
+            usize::try_from(self.num_consumers.clamp(1, 256)).unwrap_or(1)
+        } else {
+            1
+        }
     }
 }
 

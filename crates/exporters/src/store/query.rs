@@ -41,12 +41,14 @@ impl Conditions {
         self.add("service = ?", filter.service.clone().map(Value::Text));
         self.add("classification = ?", filter.classification.clone().map(Value::Text));
         self.add("signal = ?", filter.signal.clone().map(Value::Text));
-        self.add("severity_number >= ?", filter.severity_min.map(|least| Value::Integer(least.into())));
+        self.add(
+            "severity_number >= ?",
+            filter.severity_min.map(|least| Value::Integer(least.into())),
+        );
         self.add("time >= ?", filter.from.map(time));
         self.add("time < ?", filter.until.map(time));
         if let Some(text) = &filter.text {
-            let condition =
-                "row IN (SELECT rowid FROM events_text WHERE events_text MATCH ?)";
+            let condition = "row IN (SELECT rowid FROM events_text WHERE events_text MATCH ?)";
             self.add(condition, Some(Value::Text(quoted(text)?)));
         }
         if let Some(cursor) = &filter.cursor {
@@ -65,7 +67,11 @@ impl Conditions {
     }
 
     fn clause(&self) -> String {
-        if self.texts.is_empty() { String::new() } else { format!(" WHERE {}", self.texts.join(" AND ")) }
+        if self.texts.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", self.texts.join(" AND "))
+        }
     }
 }
 
@@ -74,7 +80,10 @@ fn quoted(text: &str) -> Result<String, QueryError> {
     let words: Vec<String> =
         text.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
     if words.is_empty() || words.len() > WORDS_MAX {
-        return Err(QueryError::Bad(format!("text has {} words, write 1 to {WORDS_MAX}", words.len())));
+        return Err(QueryError::Bad(format!(
+            "text has {} words, write 1 to {WORDS_MAX}",
+            words.len()
+        )));
     }
     Ok(words.join(" "))
 }

@@ -111,12 +111,16 @@ fn first_point<'a>(record: &MetricView<'a>) -> (u64, Map<'a>) {
         MetricData::Empty => None,
         MetricData::Gauge(gauge) => number(gauge.points()),
         MetricData::Sum(sum) => number(sum.points()),
-        MetricData::Histogram(histogram) => {
-            histogram.points().iter().next().map(|point| (point.time_unix_nano(), point.attributes()))
-        }
-        MetricData::ExponentialHistogram(histogram) => {
-            histogram.points().iter().next().map(|point| (point.time_unix_nano(), point.attributes()))
-        }
+        MetricData::Histogram(histogram) => histogram
+            .points()
+            .iter()
+            .next()
+            .map(|point| (point.time_unix_nano(), point.attributes())),
+        MetricData::ExponentialHistogram(histogram) => histogram
+            .points()
+            .iter()
+            .next()
+            .map(|point| (point.time_unix_nano(), point.attributes())),
         MetricData::Summary(summary) => {
             summary.points().iter().next().map(|point| (point.time_unix_nano(), point.attributes()))
         }

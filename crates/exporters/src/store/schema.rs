@@ -67,7 +67,11 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Removes at most `rows` events older than `oldest`.
-pub(super) fn remove_before(connection: &Connection, oldest: u64, rows: u32) -> rusqlite::Result<usize> {
+pub(super) fn remove_before(
+    connection: &Connection,
+    oldest: u64,
+    rows: u32,
+) -> rusqlite::Result<usize> {
     let oldest = i64::try_from(oldest).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
@@ -77,7 +81,11 @@ pub(super) fn remove_before(connection: &Connection, oldest: u64, rows: u32) -> 
 }
 
 /// Removes at most `rows` of the oldest events while there are more than `limit`.
-pub(super) fn remove_surplus(connection: &Connection, limit: u64, rows: u32) -> rusqlite::Result<usize> {
+pub(super) fn remove_surplus(
+    connection: &Connection,
+    limit: u64,
+    rows: u32,
+) -> rusqlite::Result<usize> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     connection
         .prepare_cached(

@@ -6,26 +6,22 @@
 //! name.
 
 use std::io::{self, IoSlice};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut};
-
-use super::{RANGES_MAX, Saved};
-use crate::disk::{DiskFile, OpenMode, is_full, read_full, write_all};
+use super::Saved;
+use crate::disk::{DiskFile, OpenMode, is_full, read_full, reserve, write_all};
 use crate::entry::Lane;
-use crate::format::{VERSION, bytes_at};
 use crate::log::Env;
 
-const HEADER_MAGIC: &[u8; 8] = b"BSMCURS\n";
-const SLOT_MAGIC: u32 = 0x544F_4C53;
+mod slot;
+
+use slot::{decode, decode_header, encode, encode_header};
+
 const SLOT_BYTES: u64 = 4096;
 const SLOTS: usize = 3;
 /// Most areas of a file: sinks, orphans, their spill and dead-letter logs.
 const AREAS_MAX: u64 = 4096;
-/// Most bytes of an area's id: a component id and a prefix.
-const ID_BYTES_MAX: usize = 160;
 
 /// What is kept of one sink, or of one log that is read by nobody but tools.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,7 +90,7 @@ impl Areas {
         if read_full(&*file, 0, &mut bytes).is_ok() {
             areas.incarnation = decode_header(&bytes);
         }
-        let count = (file.len()?.saturating_sub(SLOT_BYTES)).div_ceil(SLOT_BYTES * SLOTS as u64);
+        let count = (file.size()?.saturating_sub(SLOT_BYTES)).div_ceil(SLOT_BYTES * SLOTS as u64);
         for area in 0..count.min(AREAS_MAX) {
             let mut best = None;
             for slot in 0..SLOTS {
@@ -281,10 +277,7 @@ impl CursorFile {
         let file = disk.open(&new, OpenMode::CreateNew)?;
         // As long as it takes, rounded up so that some more sinks need no more space.
         let areas = self.areas.len().next_multiple_of(16);
-        file.allocate(slot_offset(areas, 0)).or_else(|error| match error.kind() {
-            io::ErrorKind::Unsupported => Ok(()),
-            _ => Err(error),
-        })?;
+        reserve(&*file, slot_offset(areas, 0))?;
         write_all(&*file, 0, &mut [IoSlice::new(&encode_header(self.incarnation))])?;
         for (number, area) in self.areas.iter_mut().enumerate() {
             area.generation += 1;
@@ -345,87 +338,4 @@ impl SavedArea {
 
 fn slot_offset(area: usize, slot: usize) -> u64 {
     SLOT_BYTES * (1 + (area * SLOTS + slot) as u64)
-}
-
-fn encode_header(incarnation: u64) -> Vec<u8> {
-    let mut out = HEADER_MAGIC.to_vec();
-    out.put_slice(&[VERSION, 0, 0, 0]);
-    out.put_u64_le(incarnation);
-    let crc = crc32c::crc32c(&out);
-    out.put_u32_le(crc);
-    out
-}
-
-fn decode_header(bytes: &[u8]) -> Option<u64> {
-    let crc = u32::from_le_bytes(bytes_at(bytes, 20)?);
-    let fixed = bytes.get(..20)?;
-    let known = fixed.starts_with(HEADER_MAGIC) && crc32c::crc32c(fixed) == crc;
-    known.then_some(u64::from_le_bytes(bytes_at(fixed, 12)?))
-}
-
-struct ReadSlot {
-    generation: u64,
-    incarnation: u64,
-    saved: SavedArea,
-}
-
-fn encode(saved: &SavedArea, generation: u64, incarnation: u64) -> Vec<u8> {
-    let mut body = Vec::with_capacity(256);
-    body.put_u32_le(SLOT_MAGIC);
-    body.put_slice(&[VERSION, 0, 0, 0]);
-    for number in [generation, incarnation, saved.floor] {
-        body.put_u64_le(number);
-    }
-    body.put_u16_le(u16::try_from(saved.id.len()).unwrap_or(u16::MAX));
-    body.put_slice(saved.id.as_bytes());
-    for lane in &saved.lanes {
-        body.put_u64_le(lane.low);
-        let ranges = lane.settled.iter().take(RANGES_MAX);
-        body.put_u16_le(u16::try_from(ranges.len()).unwrap_or_default());
-        for range in ranges {
-            body.put_u64_le(range.start);
-            body.put_u64_le(range.end);
-        }
-    }
-    let mut out = Vec::with_capacity(body.len() + 8);
-    out.put_u32_le(crc32c::crc32c(&body));
-    out.put_u32_le(u32::try_from(body.len()).unwrap_or(u32::MAX));
-    out.put_slice(&body);
-    out
-}
-
-fn decode(bytes: &[u8]) -> Option<ReadSlot> {
-    let crc = u32::from_le_bytes(bytes_at(bytes, 0)?);
-    let len = u32::from_le_bytes(bytes_at(bytes, 4)?) as usize;
-    let mut body = bytes.get(8..len.checked_add(8)?)?;
-    if crc32c::crc32c(body) != crc || body.try_get_u32_le().ok()? != SLOT_MAGIC {
-        return None;
-    }
-    let version: [u8; 4] = bytes_at(body, 0)?;
-    body.advance(version.len());
-    let mut number = || body.try_get_u64_le().ok();
-    let (generation, incarnation, floor) = (number()?, number()?, number()?);
-    let id_len = usize::from(body.try_get_u16_le().ok()?).min(ID_BYTES_MAX);
-    let (id, rest) = body.split_at_checked(id_len)?;
-    let id = String::from_utf8(id.to_vec()).ok()?;
-    body = rest;
-    let lanes = [decode_lane(&mut body)?, decode_lane(&mut body)?];
-    let saved = SavedArea { id, floor, lanes };
-    (version == [VERSION, 0, 0, 0]).then_some(ReadSlot { generation, incarnation, saved })
-}
-
-fn decode_lane(body: &mut &[u8]) -> Option<Saved> {
-    let low = body.try_get_u64_le().ok()?;
-    let count = body.try_get_u16_le().ok()?;
-    let mut settled: Vec<Range<u64>> = Vec::new();
-    for _ in 0..count {
-        let range = body.try_get_u64_le().ok()?..body.try_get_u64_le().ok()?;
-        // Ascending and apart, or it is not what a cursor wrote.
-        let after = settled.last().map_or(low, |last| last.end);
-        if range.start <= after || range.end <= range.start {
-            return None;
-        }
-        settled.push(range);
-    }
-    Some(Saved { low, settled })
 }

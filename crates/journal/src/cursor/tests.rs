@@ -1,4 +1,5 @@
 //! The cursor against a model that remembers every number.
+#![expect(clippy::single_range_in_vec_init, reason = "lists of ranges, some of them of one")]
 
 use std::collections::BTreeSet;
 

@@ -3,13 +3,12 @@
 use bytes::{Buf, BufMut};
 
 use super::{
-    BLOCK_HEADER_BYTES, META_BYTES_MAX, PAYLOAD_BYTES_MAX, advance, block_start, bytes_at,
-    group_start,
+    BLOCK_HEADER_BYTES, BLOCK_HEADER_LEN, META_BYTES_MAX, PAYLOAD_BYTES_MAX, advance, block_start,
+    bytes_at, group_start,
 };
 use crate::entry::Routes;
 
 pub(crate) const MAGIC: [u8; 4] = *b"BSMB";
-const HEADER_BYTES: usize = BLOCK_HEADER_BYTES as usize;
 /// What a head takes beside the meta, and what a dead letter adds to it.
 const PLAIN_BYTES_SPARE: usize = 8 << 10;
 const FLAG_UNIFORM: u8 = 1;
@@ -63,7 +62,7 @@ impl BlockHeader {
         for word in self.routes.0 {
             out.put_u64_le(word);
         }
-        out.resize(start + HEADER_BYTES, 0);
+        out.resize(start + BLOCK_HEADER_LEN, 0);
         let crc = checksum(seed, offset, out.get(start + 8..).unwrap_or_default());
         if let Some(place) = out.get_mut(start + 4..start + 8) {
             place.copy_from_slice(&crc.to_le_bytes());
@@ -76,7 +75,7 @@ impl BlockHeader {
             return None;
         }
         let crc = u32::from_le_bytes(bytes_at(bytes, 4)?);
-        let mut tail = bytes.get(8..HEADER_BYTES)?;
+        let mut tail = bytes.get(8..BLOCK_HEADER_LEN)?;
         if checksum(seed, offset, tail) != crc {
             return None;
         }
@@ -162,7 +161,7 @@ mod tests {
     fn a_header_is_read_where_it_was_written_and_nowhere_else() {
         let mut bytes = Vec::new();
         header().encode(5, 65552, &mut bytes);
-        assert_eq!(bytes.len(), HEADER_BYTES);
+        assert_eq!(bytes.len(), BLOCK_HEADER_LEN);
         assert_eq!(BlockHeader::decode(&bytes, 5, 65552), Some(header()));
         assert_eq!(BlockHeader::decode(&bytes, 5, 65560), None);
         assert_eq!(BlockHeader::decode(&bytes, 6, 65552), None);

@@ -1,10 +1,11 @@
 //! Pages: their 16-byte headers and the arithmetic of bytes that flow around those.
 
-use super::{BLOCK_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, bytes_at};
+use super::{BLOCK_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, PAGE_HEADER_LEN, bytes_at};
 
 const MAGIC: u16 = 0x50B5;
 /// Blocks start at multiples of this, which is what a search for one relies on.
-pub(crate) const ALIGNMENT: u64 = 8;
+pub(crate) const ALIGNMENT: u64 = ALIGNMENT_LEN as u64;
+pub(crate) const ALIGNMENT_LEN: usize = 8;
 /// Groups start at multiples of this: a sector that was synced is never written again, so a power
 /// cut that ruins the sectors being written cannot reach what was acknowledged.
 pub(crate) const GROUP_ALIGNMENT: u64 = 4096;
@@ -20,8 +21,8 @@ pub(crate) struct PageHeader {
 
 impl PageHeader {
     /// The header as written, its checksum bound to the segment by `seed`.
-    pub(crate) fn encode(self, seed: u32) -> [u8; PAGE_HEADER_BYTES as usize] {
-        let mut out = [0; PAGE_HEADER_BYTES as usize];
+    pub(crate) fn encode(self, seed: u32) -> [u8; PAGE_HEADER_LEN] {
+        let mut out = [0; PAGE_HEADER_LEN];
         let mut tail = Vec::with_capacity(12);
         tail.extend_from_slice(&MAGIC.to_le_bytes());
         tail.extend_from_slice(&[super::VERSION, 0]);

@@ -34,7 +34,8 @@ fn work(world: &World, oracle: &mut Oracle) {
 }
 
 fn append(live: &mut Live, oracle: &mut Oracle, number: &mut u64, round: u64) {
-    let sizes: &[usize] = if round % 2 == 0 { &[10, 700, 5_000] } else { &[90_000, 40, 40_000] };
+    let sizes: &[usize] =
+        if round.is_multiple_of(2) { &[10, 700, 5_000] } else { &[90_000, 40, 40_000] };
     let entries: Vec<_> = sizes
         .iter()
         .map(|len| {
@@ -96,7 +97,6 @@ fn calls_of_a_healthy_run() -> u64 {
 #[test]
 fn any_single_call_may_fail_in_any_way_without_losing_what_was_acknowledged() {
     let calls = calls_of_a_healthy_run();
-    println!("{calls} calls");
     assert!(calls > 100, "{calls}");
     for fault in [Fault::Io, Fault::Full, Fault::Short, Fault::Interrupted] {
         for after in 0..calls {
@@ -229,7 +229,7 @@ fn a_full_disk_refuses_appends_while_delivery_and_deletion_go_on_until_space_ret
             let served = live.read(sink, Lane::Normal);
             assert!(served.len() > 15, "round {round}: {}", served.len());
             oracle.check(sink, Lane::Normal, &served, Again::Never);
-            served.iter().for_each(|stored| live.settle(sink, stored));
+            live.settle_each(sink, &served);
         }
         live.engine.maintain();
         let left = world.segments("main");

@@ -196,9 +196,8 @@ fn random_damage_never_panics_nor_serves_a_wrong_payload() {
         for _ in 0..random.next_u64() % 6 {
             let (from, len) = (at(bytes.len()), at(5000));
             let to = at(bytes.len());
-            for n in 0..len.min(bytes.len() - from.max(to)) {
-                broken[to + n] = bytes[from + n];
-            }
+            let len = len.min(bytes.len() - from.max(to));
+            broken[to..to + len].copy_from_slice(&bytes[from..from + len]);
         }
         broken.truncate(bytes.len() - at(bytes.len() / 4));
         let world = world.with_disk(world.disk.after_kill());
@@ -268,7 +267,7 @@ fn copies_strangers_and_other_versions_are_parked_and_left_alone() {
     oracle.check(A, Lane::Normal, &live.read(A, Lane::Normal), Again::Never);
     live.append(vec![normal(60, 10)]).unwrap();
     for sink in [A, B] {
-        live.read(sink, Lane::Normal).iter().for_each(|stored| live.settle(sink, stored));
+        live.settle_each(sink, &live.read(sink, Lane::Normal));
     }
     live.engine.maintain();
     let left = world.disk.files();

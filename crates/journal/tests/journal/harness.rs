@@ -129,6 +129,12 @@ impl Live {
         self.journal.settle(sink, stored.lane, covered(stored));
     }
 
+    pub(crate) fn settle_each(&self, sink: SinkIndex, served: &[Stored]) {
+        for stored in served {
+            self.settle(sink, stored);
+        }
+    }
+
     pub(crate) fn finish(self) {
         drop(self.journal);
         self.engine.finish();

@@ -109,7 +109,7 @@ fn entries_of_others_do_not_pin_a_segment() {
 
 #[test]
 fn retention_keeps_settled_segments_by_bytes_and_by_age() {
-    for (bytes, age) in [(1 << 20, Duration::ZERO), (0, Duration::from_secs(60))] {
+    for (bytes, age) in [(1 << 20, Duration::ZERO), (0, Duration::from_mins(1))] {
         let mut world = World::new(1);
         (world.options.retention_bytes, world.options.retention_age) = (bytes, age);
         let mut live = world.open();

@@ -5,7 +5,7 @@ use bessemer_journal::{Append, AppendError, FullOf, Lane, WhenFull};
 use bytes::Bytes;
 use futures_util::FutureExt;
 
-use crate::harness::{A, B, World, covered, entry, normal};
+use crate::harness::{A, B, World, entry, normal};
 
 #[test]
 fn appends_are_refused_at_the_budget_and_accepted_again_after_deletion() {
@@ -24,7 +24,7 @@ fn appends_are_refused_at_the_budget_and_accepted_again_after_deletion() {
         assert!(budget && count > 50, "round {round}: {refused} after {count}");
         assert!(live.journal.stats().disk_bytes <= 4 << 20);
         for sink in [A, B] {
-            live.read(sink, Lane::Normal).iter().for_each(|stored| live.settle(sink, stored));
+            live.settle_each(sink, &live.read(sink, Lane::Normal));
         }
         live.engine.maintain();
     }
@@ -47,7 +47,7 @@ fn a_sink_at_its_own_budget_blocks_what_is_routed_to_it_or_asks_for_dead_letters
             WhenFull::DeadLetter => assert!(refused.is_ok()),
         }
         live.append(vec![entry(2, 10, &[B], Lane::Normal)]).unwrap();
-        live.read(A, Lane::Normal).iter().for_each(|stored| live.settle(A, stored));
+        live.settle_each(A, &live.read(A, Lane::Normal));
         live.append(vec![normal(3, 10)]).unwrap();
     }
 }
@@ -137,7 +137,7 @@ fn a_reader_pauses_while_a_cursor_cannot_describe_what_is_in_flight() {
         left += 1;
     }
     assert_eq!(left, 500 - count / 2, "no settlement is forgotten");
-    in_flight.iter().for_each(|stored| live.journal.settle(A, Lane::Normal, covered(stored)));
+    live.settle_each(A, &in_flight);
     assert!(reader.try_next().is_some());
 }
 

@@ -1,11 +1,22 @@
 //! The journal's promises, on a disk in memory that fails as told and, where threads or the file
 //! system matter, on the real one.
+#![expect(clippy::single_range_in_vec_init, reason = "lists of ranges, some of them of one")]
 
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod damage;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod life;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
 mod open;
+#[cfg(test)]
 mod real;
+#[cfg(test)]
 mod side;

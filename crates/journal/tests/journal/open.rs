@@ -109,7 +109,7 @@ fn a_cursor_older_than_the_oldest_segment_goes_on_with_that() {
         live.append(vec![normal(n, 90_000)]).unwrap();
     }
     for sink in [A, B] {
-        live.read(sink, Lane::Normal)[..20].iter().for_each(|stored| live.settle(sink, stored));
+        live.settle_each(sink, &live.read(sink, Lane::Normal)[..20]);
     }
     live.finish();
     let world = world.with_disk(world.disk.after_kill());
@@ -157,7 +157,7 @@ fn a_removed_sink_keeps_its_backlog_until_it_is_drained_or_dropped_or_comes_back
     for n in 0..60 {
         live.append(vec![normal(n, 90_000)]).unwrap();
     }
-    live.read(A, Lane::Normal).iter().for_each(|stored| live.settle(A, stored));
+    live.settle_each(A, &live.read(A, Lane::Normal));
     live.finish();
     let both = world.sinks.clone();
     world.sinks.pop();

@@ -146,7 +146,7 @@ fn append_and_deliver_to_the_fast(
         oracle.acked(live.append(group.clone()).unwrap().first, &group);
         if n % 25 == 0 {
             for (sink, lane) in [(A, Lane::Urgent), (A, Lane::Normal), (B, Lane::Normal)] {
-                live.read(sink, lane).iter().for_each(|stored| live.settle(sink, stored));
+                live.settle_each(sink, &live.read(sink, lane));
             }
             live.engine.maintain();
         }
@@ -186,10 +186,10 @@ fn spilled_entries_survive_restarts_and_their_space_comes_back_when_they_are_set
     for lane in Lane::ALL {
         let served = live.read(C, lane);
         oracle.check(C, lane, &served, Again::Never);
-        served.iter().for_each(|stored| live.settle(C, stored));
+        live.settle_each(C, &served);
     }
     for (sink, lane) in [(A, Lane::Urgent), (A, Lane::Normal), (B, Lane::Normal)] {
-        live.read(sink, lane).iter().for_each(|stored| live.settle(sink, stored));
+        live.settle_each(sink, &live.read(sink, lane));
     }
     world.clock.advance(Duration::from_secs(2));
     maintain_until_quiet(&mut live);
@@ -222,7 +222,7 @@ fn a_sink_that_everything_goes_to_is_not_copied() {
     for n in 0..150 {
         live.append(vec![entry(n, 60_000, &[A, B], Lane::Normal)]).unwrap();
     }
-    live.read(A, Lane::Normal).iter().for_each(|stored| live.settle(A, stored));
+    live.settle_each(A, &live.read(A, Lane::Normal));
     maintain_until_quiet(&mut live);
     assert_eq!(live.journal.stats().sinks[1].spill_bytes, 0);
 }

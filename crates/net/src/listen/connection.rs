@@ -27,7 +27,7 @@ use super::handler::{Handler, Peer};
 use super::io::Observed;
 use super::serve::Serve;
 use super::settings::Limits;
-use super::stats::{ListenerStats, count};
+use super::stats::{Held, ListenerStats, count};
 use crate::tls::{self, Identity};
 
 /// A client that was told goodbye and has nothing in flight may take this long to close.
@@ -170,9 +170,14 @@ where
         let parts = Pin::into_inner(idle).into_parts();
         (io, serve) = (parts.io.into_inner(), parts.service);
         // Bytes are there only if the client sent the beginning of a request with the last one.
-        if !io.put_back(&parts.read_buf)
-            && first_bytes(&mut io, judge, activity, shared).await.is_none()
-        {
+        let begun = io.put_back(&parts.read_buf);
+        // An empty slice keeps the whole buffer.
+        drop(parts.read_buf);
+        if begun {
+            continue;
+        }
+        let _parked = Held::new(&shared.stats.parked);
+        if first_bytes(&mut io, judge, activity, shared).await.is_none() {
             return Ok(());
         }
     }

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of one listener; all only grow, except `open`.
+/// Counters of one listener; all only grow, except `open` and `parked`.
 #[derive(Debug, Default)]
 pub struct ListenerStats {
     pub(super) accepted: AtomicU64,
     pub(super) open: AtomicU64,
+    pub(super) parked: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) accept_errors: AtomicU64,
     pub(super) handshake_errors: AtomicU64,
@@ -30,6 +31,8 @@ impl ListenerStats {
         accepted,
         /// Connections open now.
         open,
+        /// Open connections that are idle and hold no buffers.
+        parked,
         /// Connections turned away because too many were open.
         refused,
         /// Times that the system could not accept, mostly for lack of file descriptors.
@@ -44,6 +47,22 @@ impl ListenerStats {
         received_bytes,
         /// Bytes sent to clients, without TLS.
         sent_bytes,
+    }
+}
+
+/// One more in a gauge until drop.
+pub(super) struct Held<'a>(&'a AtomicU64);
+
+impl<'a> Held<'a> {
+    pub(super) fn new(gauge: &'a AtomicU64) -> Self {
+        count(gauge);
+        Self(gauge)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -14,7 +14,8 @@ pub(crate) const WISH_MAX: Duration = Duration::from_secs(300);
 
 /// The wait before try number `tries + 1`.
 pub(crate) fn wait(tries: u32, wish: Option<Duration>, random: &dyn Random) -> Duration {
-    let doubled = FIRST.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1).min(16)).unwrap_or(u32::MAX));
+    let doubled = FIRST
+        .saturating_mul(1_u32.checked_shl(tries.saturating_sub(1).min(16)).unwrap_or(u32::MAX));
     let ceiling = doubled.min(LONGEST);
     let own = random.between(ceiling / 2, ceiling);
     wish.map_or(own, |wish| wish.min(WISH_MAX).max(own.min(wish + FIRST)))

@@ -32,7 +32,12 @@ pub(crate) struct Parcel {
 }
 
 impl Parcel {
-    pub(crate) fn new(signal: Signal, part: Part, origin: Origin, encoded: Option<Encoded>) -> Self {
+    pub(crate) fn new(
+        signal: Signal,
+        part: Part,
+        origin: Origin,
+        encoded: Option<Encoded>,
+    ) -> Self {
         Self {
             delivery: Delivery { signal, parts: vec![part], encoded },
             origins: vec![origin],
@@ -53,9 +58,9 @@ impl Parcel {
 
     /// Whether every client that waited for a part has left, so that sending it again is theirs.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.origins.iter().all(|origin| {
-            matches!(origin, Origin::Memory(_, Some(group), _) if group.is_abandoned())
-        })
+        self.origins.iter().all(
+            |origin| matches!(origin, Origin::Memory(_, Some(group), _) if group.is_abandoned()),
+        )
     }
 
     /// Two parcels with about half of the records each; `None` for a single record.

@@ -107,7 +107,11 @@ fn unsettled(whole: &Parcel, first: u64, settled: &[Range<u64>]) -> Option<Parce
     };
     let mut start = 0;
     let mut left: Option<Parcel> = None;
-    for gap in settled.iter().map(|range| offset(range.start)..offset(range.end)).chain([whole.records()..0]) {
+    for gap in settled
+        .iter()
+        .map(|range| offset(range.start)..offset(range.end))
+        .chain([whole.records()..0])
+    {
         if start < gap.start {
             let piece = whole.range(start..gap.start);
             match &mut left {

@@ -75,7 +75,12 @@ pub(crate) struct Destination {
 }
 
 impl Tries {
-    pub(crate) fn new(to: Destination, hub: Arc<Hub>, random: Arc<dyn Random>, tasks: Tasks) -> Self {
+    pub(crate) fn new(
+        to: Destination,
+        hub: Arc<Hub>,
+        random: Arc<dyn Random>,
+        tasks: Tasks,
+    ) -> Self {
         Self {
             counters: Counters::new(hub.metrics(), &to.id),
             id: to.id,
@@ -227,7 +232,8 @@ impl Tries {
     /// Halves a suspect parcel; a lone suspect record is the culprit.
     async fn isolate(&self, parcel: &Parcel, reason: &str, waiting: &mut Vec<Parcel>) {
         let Some((mut first, mut second)) = parcel.halves() else {
-            let reason = format!("failed {} times while others were delivered: {reason}", parcel.tries);
+            let reason =
+                format!("failed {} times while others were delivered: {reason}", parcel.tries);
             return self.bury(parcel, 0, &reason).await;
         };
         // Their parent used up the patience: one more failure halves them again.

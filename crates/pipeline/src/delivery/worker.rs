@@ -157,5 +157,7 @@ fn pieces(parcel: Parcel, records_max: u32) -> Vec<Parcel> {
         return vec![parcel];
     }
     let starts = (0..records).step_by(usize::try_from(records_max).unwrap_or(usize::MAX));
-    starts.map(|start| parcel.range(start..start.saturating_add(records_max).min(records))).collect()
+    starts
+        .map(|start| parcel.range(start..start.saturating_add(records_max).min(records)))
+        .collect()
 }

@@ -168,7 +168,8 @@ fn sha256(bytes: &[u8]) -> String {
 /// Only text is searched; a group that took no part captures the empty text.
 fn extract(key: &str, pattern: &Regex, targets: &[String], list: &mut List<'_, '_>) {
     let captured: Vec<Attribute> = {
-        let captures = list.get(key).and_then(AnyValue::as_str).and_then(|text| pattern.captures(text));
+        let captures =
+            list.get(key).and_then(AnyValue::as_str).and_then(|text| pattern.captures(text));
         let Some(captures) = captures else { return };
         let groups = captures.iter().skip(1);
         let texts = groups.map(|group| group.map_or("", |group| group.as_str()).to_owned());

@@ -136,7 +136,8 @@ impl Block<'_> {
             ("converted_type", settings.converted_type.is_some()),
             ("hash_function", settings.hash_function.is_some()),
         ];
-        let mut ignored = given.iter().filter(|(name, is_given)| *is_given && !taken.contains(name));
+        let mut ignored =
+            given.iter().filter(|(name, is_given)| *is_given && !taken.contains(name));
         ignored.next().map_or(Ok(()), |(name, _)| {
             let action = settings.action.to_ascii_lowercase();
             Err(self.error(name, &format!("is nothing that {action} takes"), "remove it"))

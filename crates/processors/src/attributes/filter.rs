@@ -147,7 +147,9 @@ impl Matcher {
     }
 
     fn is_for_logs(&self) -> bool {
-        self.log_bodies.is_some() || self.log_severity_texts.is_some() || self.log_severity.is_some()
+        self.log_bodies.is_some()
+            || self.log_severity_texts.is_some()
+            || self.log_severity.is_some()
     }
 
     fn is_for_metrics(&self) -> bool {
@@ -331,18 +333,20 @@ impl Block<'_> {
                 return Err(self.error(&setting, "is empty", "name an attribute"));
             }
             let setting = format!("{name}[{index}].value");
-            let value = match (settings.value.as_ref().map(|literal| &literal.0), self.settings.match_type)
-            {
-                (None | Some(Value::Null), _) => Wanted::Any,
-                (Some(value), MatchType::Strict) => Wanted::Value(value.clone()),
-                (Some(Value::String(text)), MatchType::Regexp) => Wanted::Pattern(
-                    pattern::compile(text).map_err(|reason| self.not_a_pattern(&setting, &reason))?,
-                ),
-                (Some(_), MatchType::Regexp) => {
-                    let remedy = "write an expression in quotes or match_type = \"strict\"";
-                    return Err(self.error(&setting, "is no text", remedy));
-                }
-            };
+            let value =
+                match (settings.value.as_ref().map(|literal| &literal.0), self.settings.match_type)
+                {
+                    (None | Some(Value::Null), _) => Wanted::Any,
+                    (Some(value), MatchType::Strict) => Wanted::Value(value.clone()),
+                    (Some(Value::String(text)), MatchType::Regexp) => Wanted::Pattern(
+                        pattern::compile(text)
+                            .map_err(|reason| self.not_a_pattern(&setting, &reason))?,
+                    ),
+                    (Some(_), MatchType::Regexp) => {
+                        let remedy = "write an expression in quotes or match_type = \"strict\"";
+                        return Err(self.error(&setting, "is no text", remedy));
+                    }
+                };
             Ok(AttributeTest { key: settings.key.clone(), value })
         });
         tests.collect()

@@ -1,8 +1,8 @@
 //! Regular expressions in RE2 syntax, as the Collector reads them, on an engine that is linear too.
 //!
-//! The syntaxes differ in little: in RE2 `\d`, `\s`, `\w` and `\b` mean ASCII, a brace that repeats
-//! nothing is itself, `\Q...\E` quotes, any escaped punctuation is itself, and a class knows neither
-//! set operations nor nested classes. See <https://github.com/google/re2/wiki/Syntax>.
+//! The syntaxes differ in little: in RE2 `\d`, `\s`, `\w` and `\b` mean ASCII, a brace that
+//! repeats nothing is itself, `\Q...\E` quotes, any escaped punctuation is itself, and a class
+//! knows neither set operations nor nested classes. See <https://github.com/google/re2/wiki/Syntax>.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -63,6 +63,10 @@ fn escape(rest: &mut Peekable<Chars<'_>>, out: &mut String) {
         Some('b') => out.push_str("(?-u:\\b)"),
         Some('B') => out.push_str("(?-u:\\B)"),
         Some('Q') => quoted(rest, out),
+        Some(next @ ('p' | 'P' | 'x')) if rest.peek() == Some(&'{') => {
+            out.extend(['\\', next]);
+            copy_to('}', rest, out);
+        }
         Some(next) => escaped(next, out),
         None => out.push('\\'),
     }
@@ -113,7 +117,10 @@ fn class(rest: &mut Peekable<Chars<'_>>, out: &mut String) {
                     escaped(next, out);
                 }
             }
-            '[' if rest.peek() == Some(&':') => named_class(rest, out),
+            '[' if rest.peek() == Some(&':') => {
+                out.push('[');
+                copy_to(']', rest, out);
+            }
             '[' | '&' | '~' => out.extend(['\\', next]),
             // Two in a row would take one set from the other.
             '-' if is_after_hyphen => {
@@ -127,12 +134,11 @@ fn class(rest: &mut Peekable<Chars<'_>>, out: &mut String) {
     }
 }
 
-/// Writes a class such as `[:alpha:]` whose bracket was read.
-fn named_class(rest: &mut Peekable<Chars<'_>>, out: &mut String) {
-    out.push('[');
+/// Copies up to and with a character.
+fn copy_to(last: char, rest: &mut Peekable<Chars<'_>>, out: &mut String) {
     for next in rest.by_ref() {
         out.push(next);
-        if next == ']' {
+        if next == last {
             return;
         }
     }
@@ -173,6 +179,7 @@ mod tests {
         check("^[+--]$", &["+", ",", "-"], &["."]);
         check("^[--/]$", &["-", ".", "/"], &["a", "+"]);
         check("^[[:alpha:]_]$", &["x", "_"], &["1", ":"]);
+        check(r"^[\p{Greek}\d]{2}$", &["\u{3b1}1"], &["a1"]);
         check("(?i)^HELLO$", &["hello"], &[]);
         check(r"^\p{Greek}\x{e9}$", &["\u{3b1}\u{e9}"], &["a\u{e9}"]);
     }

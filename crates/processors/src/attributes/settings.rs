@@ -27,8 +27,8 @@ pub(crate) struct ActionSettings {
     /// Key of the attribute to act on. Only `delete` and `hash` with a `pattern` do without.
     pub key: String,
     /// `insert` sets an attribute that is absent, `update` one that is present, `upsert` either;
-    /// `delete` removes it; `hash` replaces its value by a hash; `extract` sets attributes from what
-    /// the groups of `pattern` capture in its value; `convert` changes its type.
+    /// `delete` removes it; `hash` replaces its value by a hash; `extract` sets attributes from
+    /// what the groups of `pattern` capture in its value; `convert` changes its type.
     pub action: String,
     /// The value to set: a string, a number or a truth value.
     pub value: Option<Literal>,
@@ -194,8 +194,9 @@ fn serialize<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Er
         Value::String(text) => serializer.serialize_str(text),
         Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
         Value::Array(values) => serializer.collect_seq(values.iter().cloned().map(Literal)),
-        Value::Map(entries) => serializer
-            .collect_map(entries.iter().map(|(key, value)| (key, Literal(value.clone())))),
+        Value::Map(entries) => {
+            serializer.collect_map(entries.iter().map(|(key, value)| (key, Literal(value.clone()))))
+        }
     }
 }
 

@@ -60,7 +60,7 @@ fn write_json(value: &Value, out: &mut String) -> bool {
         Value::String(text) => write_text(text, out),
         Value::Bytes(bytes) => write_text(&STANDARD.encode(bytes), out),
         Value::Array(values) => {
-            return write_list('[', ']', values, out, |value, out| write_json(value, out));
+            return write_list('[', ']', values, out, write_json);
         }
         Value::Map(entries) => {
             let mut sorted: Vec<&(String, Value)> = Vec::with_capacity(entries.len());

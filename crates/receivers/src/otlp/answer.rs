@@ -16,7 +16,9 @@ use bessemer_net::listen::Reply;
 use bessemer_pipeline::{Meta, Outlet, Refusal};
 use bessemer_record::json::JsonError;
 use bessemer_record::message::{Detail, FieldViolation, Status};
-use http::header::{AUTHORIZATION, COOKIE, CONTENT_TYPE, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER};
+use http::header::{
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER,
+};
 use http::{HeaderMap, Response, StatusCode};
 
 use super::Shared;
@@ -73,7 +75,9 @@ pub(super) fn http_refusal(refusal: &Refusal, form: Form) -> Response<Reply> {
     let (status, wait) = match refusal {
         Refusal::Check(error) if error.is_too_large() => (StatusCode::PAYLOAD_TOO_LARGE, None),
         Refusal::Check(_) => (StatusCode::BAD_REQUEST, None),
-        Refusal::Overloaded { retry_after, .. } => (StatusCode::TOO_MANY_REQUESTS, Some(*retry_after)),
+        Refusal::Overloaded { retry_after, .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, Some(*retry_after))
+        }
         Refusal::Unavailable { retry_after, .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, Some(*retry_after))
         }
@@ -84,8 +88,9 @@ pub(super) fn http_refusal(refusal: &Refusal, form: Form) -> Response<Reply> {
 
 pub(super) fn grpc_refusal(refusal: &Refusal) -> grpc::Status {
     let status = status_of(refusal);
-    let mut answer = grpc::Status::new(Code::from_number(i64::from(status.code)), status.message.clone())
-        .with_details(status.encode().into());
+    let mut answer =
+        grpc::Status::new(Code::from_number(i64::from(status.code)), status.message.clone())
+            .with_details(status.encode().into());
     answer.retry_after = status.retry_delay();
     answer
 }
@@ -94,11 +99,16 @@ fn status_of(refusal: &Refusal) -> Status {
     let (code, detail) = match refusal {
         Refusal::Check(error) if error.is_too_large() => (Code::ResourceExhausted, None),
         Refusal::Check(error) => {
-            let field =
-                if error.path.is_empty() { format!("byte {}", error.offset) } else { error.path.to_string() };
+            let field = if error.path.is_empty() {
+                format!("byte {}", error.offset)
+            } else {
+                error.path.to_string()
+            };
             (Code::InvalidArgument, Some(bad_request(&field, &refusal.to_string())))
         }
-        Refusal::Overloaded { retry_after, .. } => (Code::ResourceExhausted, Some(retry(*retry_after))),
+        Refusal::Overloaded { retry_after, .. } => {
+            (Code::ResourceExhausted, Some(retry(*retry_after)))
+        }
         Refusal::Unavailable { retry_after, .. } => (Code::Unavailable, Some(retry(*retry_after))),
         Refusal::Rejected { .. } => (Code::Internal, None),
     };
@@ -134,7 +144,16 @@ fn http_problem(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
     if let Some(wait) = wait {
         // Whole seconds, rounded up: zero would ask for an immediate retry.
-        headers.insert(RETRY_AFTER, wait.as_millis().div_ceil(1000).max(1).min(86_400).to_string().parse().unwrap_or(HeaderValue::from_static("1")));
+        headers.insert(
+            RETRY_AFTER,
+            wait.as_millis()
+                .div_ceil(1000)
+                .max(1)
+                .min(86_400)
+                .to_string()
+                .parse()
+                .unwrap_or(HeaderValue::from_static("1")),
+        );
     }
     response
 }
@@ -150,7 +169,9 @@ pub(super) fn meta(outlet: &Outlet, shared: &Shared, headers: Option<&HeaderMap>
         let kept = headers
             .iter()
             .filter(|(name, _)| ![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name))
-            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+            .filter_map(|(name, value)| {
+                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+            });
         meta.set_headers(kept);
     }
     meta

@@ -24,11 +24,19 @@ impl Cors {
     pub(super) fn origin<B>(&self, request: &Request<B>) -> Option<HeaderValue> {
         let origin = request.headers().get(ORIGIN)?;
         let text = origin.to_str().ok()?;
-        self.settings.allowed_origins.iter().any(|pattern| matches(pattern, text)).then(|| origin.clone())
+        self.settings
+            .allowed_origins
+            .iter()
+            .any(|pattern| matches(pattern, text))
+            .then(|| origin.clone())
     }
 
     /// The answer to the question whether a page may send.
-    pub(super) fn preflight<B>(&self, origin: &HeaderValue, request: &Request<B>) -> Response<Reply> {
+    pub(super) fn preflight<B>(
+        &self,
+        origin: &HeaderValue,
+        request: &Request<B>,
+    ) -> Response<Reply> {
         let mut response = Reply::status(StatusCode::NO_CONTENT);
         let headers = response.headers_mut();
         self.permit(origin, headers);

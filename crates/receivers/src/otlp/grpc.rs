@@ -86,11 +86,7 @@ impl Grpc {
 }
 
 impl Handler for Grpc {
-    fn handle<'a>(
-        &'a self,
-        request: Request<Body>,
-        _: &'a Peer,
-    ) -> BoxFuture<'a, Response<Reply>> {
+    fn handle<'a>(&'a self, request: Request<Body>, _: &'a Peer) -> BoxFuture<'a, Response<Reply>> {
         Box::pin(self.answer(request))
     }
 }

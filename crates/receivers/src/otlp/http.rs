@@ -83,7 +83,11 @@ impl Http {
             Form::Json => {
                 let checked = json::from_otlp_json(signal, &received.inflated, &self.shared.limits)
                     .map_err(|error| {
-                        self.outlet.count_refusal(if error.is_too_large() { "too_large" } else { "malformed" });
+                        self.outlet.count_refusal(if error.is_too_large() {
+                            "too_large"
+                        } else {
+                            "malformed"
+                        });
                         answer::http_json_error(&error)
                     })?;
                 (checked.into_bytes(), None)
@@ -125,11 +129,7 @@ fn form(parts: &Parts) -> Option<Form> {
 }
 
 impl Handler for Http {
-    fn handle<'a>(
-        &'a self,
-        request: Request<Body>,
-        _: &'a Peer,
-    ) -> BoxFuture<'a, Response<Reply>> {
+    fn handle<'a>(&'a self, request: Request<Body>, _: &'a Peer) -> BoxFuture<'a, Response<Reply>> {
         Box::pin(async move {
             let Some(cors) = &self.cors else { return self.answer(request).await };
             let origin = cors.origin(&request);

@@ -187,7 +187,9 @@ impl Grpc {
 impl Http {
     pub(crate) fn listen(&self) -> listen::Settings {
         // Zero means "no limit" in the settings this copies; here it means the default.
-        let or = |own: Option<Span>, default: Span| own.filter(|span| !span.0.is_zero()).unwrap_or(default);
+        let or = |own: Option<Span>, default: Span| {
+            own.filter(|span| !span.0.is_zero()).unwrap_or(default)
+        };
         let limits = Limits {
             idle_timeout: or(self.idle_timeout, self.limits.idle_timeout),
             header_timeout: or(self.read_header_timeout, self.limits.header_timeout),

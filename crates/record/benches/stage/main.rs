@@ -4,6 +4,14 @@
 //! the whole stage: checked, indexed, bodies folded and scanned for 24 words in any case, classified,
 //! tagged, written to three outputs. It uses the allocator of the binary.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark stops where it is wrong, prints and reads the clock"
+)]
+
 mod payload;
 
 use std::hint::black_box;

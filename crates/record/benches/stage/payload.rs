@@ -1,5 +1,7 @@
 //! The benchmarks' payload: one export request of 1,000 log records in 4 resources.
 
+#![expect(clippy::cast_possible_truncation, reason = "the random numbers are small")]
+
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
@@ -8,12 +10,12 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
 /// Records in the request.
-pub const RECORDS: usize = 1_000;
+pub(crate) const RECORDS: usize = 1_000;
 const RESOURCES: usize = 4;
 const SECURITY: [&str; 4] = ["Unauthorized", "breach", "ATTACK", "malicious"];
 
 /// Encodes the request: about 311 KB, 1 % with a security word, 5 % of severity ERROR.
-pub fn logs() -> Vec<u8> {
+pub(crate) fn logs() -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut random = move |below: u64| {
         state ^= state << 13;
@@ -66,7 +68,7 @@ fn log_record(index: usize, random: &mut impl FnMut(u64) -> u64) -> LogRecord {
         random(2_000),
     );
     if index % 100 == 42 {
-        let word = SECURITY[index / 100 % SECURITY.len()];
+        let word = SECURITY[(index / 100) % SECURITY.len()];
         body = format!("{word} access to /admin/keys refused for {:05}: {body}", random(100_000));
     }
     while body.len() < 118 {

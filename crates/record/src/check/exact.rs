@@ -177,7 +177,7 @@ impl<'a> Exact<'a> {
                     None => Ok(()),
                 }
             }
-            Kind::Fixed64s if (end - start) % 8 != 0 => {
+            Kind::Fixed64s if !(end - start).is_multiple_of(8) => {
                 Err(self.error_in(field.name, start, CheckErrorKind::Truncated))
             }
             Kind::Varints => {

@@ -18,11 +18,9 @@
 )]
 
 use super::exact;
-use super::facts::{
-    Extent, Facts, body_of, facts_of_any, key_bit, key_bit_of, key_of, severity_of,
-};
-use super::input::{Input, short_len};
-use super::text::high_bytes_of_word;
+use super::facts::{Extent, Facts, body_of, facts_of_any, key_bit, key_of, severity_of};
+use super::fields::Tally;
+use super::input::Input;
 use crate::limits::Limits;
 use crate::schema::{self, Kind, Message};
 use crate::signal::Signal;
@@ -162,21 +160,11 @@ impl<'a> Scan<'a> {
         let mut position = start;
         while position < end {
             let tag = input.byte(position)?;
-            let (field, value) = match message.field_by_tag(tag) {
-                Some(field) => (field, position + 1),
-                None => {
-                    match input.long_tag(position).and_then(|tag| message.field_by_long_tag(tag)) {
-                        Some(field) => {
-                            tally.explained += 1;
-                            (field, position + 2)
-                        }
-                        None => {
-                            position = self.unusual(message, position, end)?;
-                            continue;
-                        }
-                    }
-                }
+            let Some((field, value)) = input.field_of(message, tag, position) else {
+                position = self.unusual(message, position, end)?;
+                continue;
             };
+            tally.explained += u64::from(value - position) - 1;
             position = match field.kind {
                 Kind::Attribute | Kind::KeyValue => {
                     let (next, key) =
@@ -272,4 +260,3 @@ impl<'a> Scan<'a> {
         Some(next)
     }
 }
-

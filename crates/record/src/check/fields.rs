@@ -12,6 +12,7 @@
 use super::facts::{Extent, key_bit_of};
 use super::input::{Input, short_len};
 use super::text::high_bytes_of_word;
+use crate::schema::{Field, Message};
 
 /// The tag of a `KeyValue`'s key and of an `AnyValue`'s string.
 const TAG_TEXT: u8 = 0x0A;
@@ -20,6 +21,12 @@ const TAG_BOOL: u8 = 0x10;
 const TAG_INT: u8 = 0x18;
 const TAG_DOUBLE: u8 = 0x21;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// What follows a key if the value is text: 12, the length of the value, 0A, the length of the text.
+///
+/// With R bytes left of the pair the lengths are R - 4 and R - 6: this plus `R * LENGTHS`.
+const TEXT_AFTER_KEY: u32 = 0x000A_0012_u32.wrapping_sub(0x0600_0400);
+const LENGTHS: u32 = 0x0100_0100;
 
 /// What the loop over a message adds up in registers: never lent to a function that is not inlined.
 #[derive(Default)]
@@ -32,16 +39,30 @@ pub(super) struct Tally {
 
 /// The fields in their usual encodings; each returns the position after it.
 impl<'a> Input<'a> {
-    /// The tag at `start` if it takes two bytes.
+    /// The field of the message whose tag is at `start` in one or two bytes, and where its value is.
     #[inline(always)]
-    pub(super) fn long_tag(self, start: u32) -> Option<u32> {
+    pub(super) fn field_of(
+        self,
+        message: &Message,
+        tag: u8,
+        start: u32,
+    ) -> Option<(&'static Field, u32)> {
+        if let Some(field) = message.field_by_tag(tag) {
+            return Some((field, start + 1));
+        }
         let word = self.word(start)? as u32;
-        (word & 0x8080 == 0x80).then_some((word & 0x7F) | (word >> 1 & 0x3F80))
+        let tag = (word & 0x7F) | (word >> 1 & 0x3F80);
+        let field = message.field_by_long_tag(tag)?;
+        (word & 0x8080 == 0x80).then_some((field, start + 2))
     }
 
     /// Checks a severity number and text: `10 number 1A len text`.
     #[inline(always)]
-    pub(super) fn short_severity<const VERIFY: bool>(self, start: u32, end: u32) -> Option<(u8, u32)> {
+    pub(super) fn short_severity<const VERIFY: bool>(
+        self,
+        start: u32,
+        end: u32,
+    ) -> Option<(u8, u32)> {
         let word = self.word(start)?;
         let next = start + 4 + (word >> 24 & 0x7F) as u32;
         let usual = word & 0x80FF_80FF == 0x001A_0010 && next <= end;
@@ -98,9 +119,7 @@ impl<'a> Input<'a> {
         if next > end || rest_len.wrapping_sub(6) >= 0x80 {
             return None;
         }
-        // What follows the key if the value is text: 12, rest - 4, 0A, rest - 6.
-        const TEXT: u32 = 0xFA0A_FC12 - 0x0001_0000;
-        let expected = rest_len.wrapping_mul(0x0100_0100).wrapping_add(TEXT);
+        let expected = rest_len.wrapping_mul(LENGTHS).wrapping_add(TEXT_AFTER_KEY);
         if (tail >> 8) as u32 == expected {
             if VERIFY && !self.is_text(key_end + 4, next) {
                 return None;
@@ -118,7 +137,7 @@ impl<'a> Input<'a> {
     /// Checks a number that begins at `start`, after `12 len type`; returns its bytes outside ASCII.
     #[inline(always)]
     fn short_number(self, before: u32, start: u32, rest_len: u32) -> Option<u64> {
-        if before & 0xFFFF != u32::from(TAG_VALUE) | rest_len - 4 << 8 {
+        if before & 0xFFFF != u32::from(TAG_VALUE) | (rest_len - 4) << 8 {
             return None;
         }
         let word = self.word(start)?;
@@ -181,7 +200,12 @@ impl<'a> Input<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn text<const VERIFY: bool>(self, start: u32, end: u32, tally: &mut Tally) -> Option<u32> {
+    pub(super) fn text<const VERIFY: bool>(
+        self,
+        start: u32,
+        end: u32,
+        tally: &mut Tally,
+    ) -> Option<u32> {
         let (start, end) = self.content(start, end, tally)?;
         (!VERIFY || self.is_text(start, end)).then_some(end)
     }

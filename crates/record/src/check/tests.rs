@@ -1,5 +1,7 @@
 //! The verdict of the check is that of `prost`, whatever the bytes.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
+
 use proptest::prelude::*;
 
 use super::*;
@@ -173,6 +175,107 @@ fn values_nest_to_the_limit_and_no_deeper_on_a_small_stack() {
         }
     };
     std::thread::Builder::new().stack_size(256 << 10).spawn(depths).unwrap().join().unwrap();
+}
+
+/// A small request of what clients usually write, in which nothing but text is at the ends.
+fn usual(signal: Signal) -> Vec<u8> {
+    let attribute = |value: &[u8]| {
+        let mut pair = field(1, b"key");
+        pair.extend_from_slice(&field(2, value));
+        pair
+    };
+    let values: [&[u8]; 5] = [
+        &field(1, b"t"),
+        &[0x18, 0x80, 0x80, 0x01],
+        &[0x10, 1],
+        &[0x21, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F],
+        &[],
+    ];
+    let number = match signal {
+        Signal::Logs => 6,
+        Signal::Traces => 9,
+        Signal::Metrics => 7,
+    };
+    let mut item = vec![0x11, 0x80, 2, 3, 4, 5, 6, 7, 8];
+    if signal == Signal::Logs {
+        item[0] = 0x09;
+        item.extend_from_slice(&[0x10, 9]);
+        item.extend_from_slice(&field(3, b"I"));
+        item.extend_from_slice(&field(5, &field(1, b"body")));
+    }
+    for value in values {
+        item.extend_from_slice(&field(number, &attribute(value)));
+    }
+    if signal == Signal::Traces {
+        item =
+            [field(1, &[0x9A; 16]), field(2, &[7; 8]), field(5, b"n"), item.split_off(9)].concat();
+    }
+    if signal == Signal::Metrics {
+        item = [field(1, b"m"), field(5, &field(1, &item))].concat();
+    }
+    let second = field(if signal == Signal::Logs { 3 } else { 1 }, b"second");
+    let scope = [field(1, &field(1, b"s")), field(2, &item), field(2, &second)].concat();
+    field(1, &[field(1, &field(1, &attribute(values[0]))), field(2, &scope)].concat())
+}
+
+#[test]
+fn any_byte_of_a_usual_request_may_be_any_other() {
+    for signal in Signal::ALL {
+        let original = usual(signal);
+        assert!(verdict(signal, &original).is_ok());
+        for at in 0..original.len() {
+            let mut bytes = original.clone();
+            for byte in 0..=u8::MAX {
+                bytes[at] = byte;
+                same_verdict_as_prost(signal, &bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn any_two_bytes_of_a_usual_request_may_make_up_for_each_other() {
+    for signal in Signal::ALL {
+        let original = usual(signal);
+        for first in 0..original.len() {
+            for second in first + 1..original.len() {
+                let mut bytes = original.clone();
+                (bytes[first], bytes[second]) = (0xFF, 0xFF);
+                same_verdict_as_prost(signal, &bytes);
+                for change in [0x0101_u16, 0x01FF, 0xFF01, 0xFFFF] {
+                    let [left, right] = change.to_be_bytes();
+                    bytes[first] = original[first].wrapping_add(left);
+                    bytes[second] = original[second].wrapping_add(right);
+                    same_verdict_as_prost(signal, &bytes);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_field_reaches_into_the_message_after_it() {
+    let point = |tail: &[u8]| field(5, &field(1, tail));
+    let cases: [(Signal, Vec<u8>); 12] = [
+        (Signal::Logs, vec![0x09, 1, 2, 3, 4, 5, 6, 7]),
+        (Signal::Logs, vec![0x10, 1, 0x59, 1, 2, 3, 4, 5, 6, 7]),
+        (Signal::Logs, vec![0x45, 1, 2, 3]),
+        (Signal::Logs, vec![0x10]),
+        (Signal::Logs, vec![0x38, 0x80]),
+        (Signal::Logs, vec![0x1A, 1]),
+        (Signal::Logs, vec![0x4A, 8, 1, 2, 3, 4, 5, 6, 7]),
+        (Signal::Logs, vec![0x2A, 2, 0x0A, 1]),
+        (Signal::Traces, vec![0x39, 1, 2, 3, 4, 5, 6, 7]),
+        (Signal::Traces, vec![0x85, 0x01, 1, 2, 3]),
+        (Signal::Metrics, point(&[0x11, 1, 2, 3, 4, 5, 6, 7])),
+        (Signal::Metrics, point(&[0x40])),
+    ];
+    for (signal, item) in cases {
+        let scope = [field(2, &item), field(2, &[])].concat();
+        let bytes = [field(1, &field(2, &scope)), field(1, b"\x1A\x02ok")].concat();
+        assert!(verdict(signal, &bytes).is_err(), "{signal} {item:02X?}");
+        same_verdict_as_prost(signal, &bytes);
+    }
 }
 
 #[test]

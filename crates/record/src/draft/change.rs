@@ -8,11 +8,15 @@ use crate::check::{Extent, Facts, Part, facts};
 use crate::signal::Signal;
 use crate::tail::{LOG_ATTRIBUTES, SPAN_ATTRIBUTES, TailId};
 
+/// An arena of more than this is compacted before the next edit: 1 GiB.
+const ARENA_BYTES_MAX: usize = 1 << 30;
+
 impl Draft {
     /// Replaces the message of an item by what `edit` appends to the vector.
     ///
     /// What it appends must be a well-formed message of the same type; if it is not, the item stays.
     pub fn replace_item(&mut self, index: usize, edit: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        self.make_room();
         let Some(item) = self.columns.items.get(index).copied() else { return };
         if item.state == State::Dropped {
             return;
@@ -186,6 +190,7 @@ impl Draft {
         group: usize,
         edit: impl FnOnce(&[u8], &mut Vec<u8>),
     ) {
+        self.make_room();
         let containers =
             if part == Part::Scope { &self.columns.scopes } else { &self.columns.resources };
         let Some(container) = containers.get(group).copied() else { return };
@@ -220,6 +225,38 @@ impl Draft {
         }
         Extent::new(start, self.arena.len())
     }
+
+    /// Keeps positions in the arena within 32 bits.
+    fn make_room(&mut self) {
+        if self.arena.len() > ARENA_BYTES_MAX {
+            self.compact();
+        }
+    }
+
+    /// Forgets what the arena holds of messages that were edited again.
+    pub(super) fn compact(&mut self) {
+        let old = std::mem::take(&mut self.arena);
+        let mut keep = |extent: &mut Extent| {
+            let start = self.arena.len();
+            self.arena.extend_from_slice(extent.of(&old));
+            *extent = Extent::new(start, self.arena.len());
+        };
+        let columns = &mut self.columns;
+        for container in columns.scopes.iter_mut().chain(&mut columns.resources) {
+            if container.state == State::Edited {
+                keep(&mut container.identity);
+            }
+            if let Some(head) = &mut container.head {
+                keep(head);
+            }
+        }
+        for item in columns.items.iter_mut().filter(|item| item.state == State::Edited) {
+            let body = (item.body.start - item.message.start, item.body.len());
+            keep(&mut item.message);
+            let start = (item.message.start + body.0) as usize;
+            item.body = Extent::new(start, start + body.1);
+        }
+    }
 }
 
 impl Item {
@@ -234,4 +271,3 @@ impl Item {
         self.severity = facts.severity;
     }
 }
-

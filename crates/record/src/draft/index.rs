@@ -130,19 +130,22 @@ impl Columns {
         if let Some(container) = containers.get(group) {
             let (before, after) = self.rests(part, container);
             for rest in before.iter().chain(after) {
-                let fields = rest.of(input);
-                let mut reader = Reader::new(fields);
-                let mut position = 0;
-                while let Some((number, _)) = reader.next() {
-                    let field = fields.get(position..reader.offset()).unwrap_or_default();
-                    position = reader.offset();
-                    if number != 1 {
-                        arena.extend_from_slice(field);
-                    }
-                }
+                copy_without_identity(rest.of(input), arena);
             }
         }
         Extent::new(start, arena.len())
+    }
+}
+
+/// Copies all fields but those of number 1.
+fn copy_without_identity(fields: &[u8], out: &mut Vec<u8>) {
+    let mut reader = Reader::new(fields);
+    let mut start = 0;
+    while let Some((number, _)) = reader.next() {
+        if number != 1 {
+            out.extend_from_slice(fields.get(start..reader.offset()).unwrap_or_default());
+        }
+        start = reader.offset();
     }
 }
 
@@ -166,6 +169,11 @@ impl<'a> Indexer<'a> {
     pub(super) fn finish(self) -> (Columns, Vec<u8>, u32) {
         (self.columns, self.arena, self.records)
     }
+}
+
+/// The number that a column's entry has.
+pub(super) fn number(index: usize) -> u32 {
+    index as u32
 }
 
 fn container(parent: usize, children: usize, rests: usize) -> Container {

@@ -93,13 +93,12 @@ fn rewrite_points(
             let mut rewritten = Vec::with_capacity(data.len());
             let mut reader = Reader::new(data);
             let mut position = 0;
-            while let Some((field, point)) = reader.next() {
-                match (field, point) {
-                    (1, WireValue::Bytes(point)) => write(attributes, point, &mut rewritten),
-                    _ => {
-                        let field = data.get(position..reader.offset()).unwrap_or_default();
-                        rewritten.extend_from_slice(field);
-                    }
+            while let Some(field) = reader.next() {
+                if let (1, WireValue::Bytes(point)) = field {
+                    write(attributes, point, &mut rewritten);
+                } else {
+                    let field = data.get(position..reader.offset()).unwrap_or_default();
+                    rewritten.extend_from_slice(field);
                 }
                 position = reader.offset();
             }

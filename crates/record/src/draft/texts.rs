@@ -5,7 +5,7 @@ use super::{Draft, Item};
 use crate::json::write_any_value;
 use crate::signal::Signal;
 use crate::tail::TailId;
-use crate::value::AnyValue;
+use crate::value::{AnyValue, Text};
 use crate::view::{LogRecordView, SpanView};
 
 impl Draft {
@@ -22,7 +22,7 @@ impl Draft {
             if out.text.len() == start {
                 self.copy_other_text(item, structured_bytes_max, &mut out.text);
             }
-            out.ends.push(out.text.len() as u32);
+            out.ends.push(super::index::number(out.text.len()));
             out.text.push(SEPARATOR);
         }
         out.text.make_ascii_lowercase();
@@ -33,7 +33,12 @@ impl Draft {
         match self.signal {
             Signal::Logs => match LogRecordView::new(self.message(item)).body() {
                 AnyValue::Empty | AnyValue::Str(_) => {}
-                structured => write_any_value(structured, out),
+                structured @ (AnyValue::Bool(_)
+                | AnyValue::Int(_)
+                | AnyValue::Double(_)
+                | AnyValue::Bytes(_)
+                | AnyValue::Array(_)
+                | AnyValue::Map(_)) => write_any_value(structured, out),
             },
             Signal::Traces => {
                 let span = SpanView::new(self.message(item));
@@ -51,7 +56,7 @@ impl Draft {
         let message = self.item_bytes(index);
         let text =
             (self.signal == Signal::Logs).then(|| LogRecordView::new(message).severity_text());
-        text.map(|text| text.as_str()).filter(|text| !text.is_empty())
+        text.map(Text::as_str).filter(|text| !text.is_empty())
     }
 
     /// The set of attributes to be appended to an item, if it holds this key.

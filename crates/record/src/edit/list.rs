@@ -25,6 +25,7 @@ enum Pair<'m, 'c> {
 
 impl Pair<'_, '_> {
     fn bytes(&self) -> &[u8] {
+        #[expect(clippy::match_same_arms, reason = "the bytes live for different times")]
         match self {
             Self::Message(bytes) => bytes,
             Self::Shared(bytes) => bytes,

@@ -1,5 +1,7 @@
 //! A decoded request of any signal in one shape, to do to objects what drafts do to bytes.
 
+#![expect(clippy::cast_possible_truncation, reason = "random batches are small")]
+
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -172,21 +174,27 @@ impl Model {
         let mut flat = Vec::new();
         for resource in &self.resources {
             for scope in &resource.children {
-                for record in &scope.children {
-                    let records = record.clone().records() as usize;
-                    let single = matches!(record, Record::Metric(_)) && records > 0;
-                    for point in 0..if single { records } else { 1 } {
-                        let mut record = record.clone();
-                        if single {
-                            record.keep(point..point + 1);
-                        }
-                        let scope = Group { children: vec![record], ..scope.clone() };
-                        let resource = Group { children: vec![scope], ..resource.clone() };
-                        flat.push(Self { signal: self.signal, resources: vec![resource] });
-                    }
+                for record in scope.children.iter().flat_map(singles) {
+                    let scope = Group { children: vec![record], ..scope.clone() };
+                    let resource = Group { children: vec![scope], ..resource.clone() };
+                    flat.push(Self { signal: self.signal, resources: vec![resource] });
                 }
             }
         }
         flat
     }
+}
+
+/// The record, or a metric for each of its data points.
+fn singles(record: &Record) -> Vec<Record> {
+    let points = record.clone().records() as usize;
+    if !matches!(record, Record::Metric(_)) || points == 0 {
+        return vec![record.clone()];
+    }
+    let single = |point| {
+        let mut record = record.clone();
+        record.keep(point..point + 1);
+        record
+    };
+    (0..points).map(single).collect()
 }

@@ -69,7 +69,9 @@ impl DiskFile for MemFile {
     fn pwrite(&self, offset: u64, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let fault = self.disk.enter(Call::Write, &self.path)?;
         let mut bytes = Vec::with_capacity(slices.iter().map(|slice| slice.len()).sum());
-        slices.iter().for_each(|slice| bytes.extend_from_slice(slice));
+        for slice in slices {
+            bytes.extend_from_slice(slice);
+        }
         if fault == Some(Fault::Short) {
             bytes.truncate(bytes.len().div_ceil(2));
         }
@@ -132,7 +134,7 @@ impl DiskFile for MemFile {
         self.with(|inode| inode.data.resize(usize::try_from(len).unwrap_or(usize::MAX), 0))
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         self.with(|inode| inode.data.len() as u64)
     }
 

@@ -1,0 +1,259 @@
+//! The engine with destinations that answer anything: no record is lost, none is invented.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bessemer_config::{Edge, Graph, Location};
+use bessemer_net::body::Encoding;
+use bessemer_pipeline::catalog::QueueSettings;
+use bessemer_pipeline::outlet::Ack;
+use bessemer_pipeline::{
+    Built, Delivery, Engine, Exporter, Incoming, Meta, Metrics, Options, Outlet, Parts, Plan,
+    Receiver, StartError, Verdict,
+};
+use bessemer_record::view::LogsView;
+use bessemer_record::{Limits, Signal, Tails, json};
+use bessemer_runtime::{BoxFuture, Random, SystemClock, SystemRandom, Tasks};
+use parking_lot::Mutex;
+use proptest::prelude::*;
+use tokio::sync::oneshot;
+
+/// Time is paused here and jumps whenever the runtime is idle, also while the journal's threads
+/// work in real time: a wait that must not end by such jumps is this long.
+const PATIENT: Duration = Duration::from_secs(365 * 86_400);
+
+/// Hands its outlet to the test.
+struct Door(oneshot::Sender<Outlet>);
+
+impl Receiver for Door {
+    fn start(
+        self: Box<Self>,
+        outlet: Outlet,
+        _: Tasks,
+    ) -> BoxFuture<'static, Result<(), StartError>> {
+        assert!(self.0.send(outlet).is_ok(), "the test waits for the outlet");
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Answers by a seed and keeps what it said yes to.
+struct Moody {
+    random: SystemRandom,
+    taken: Mutex<Vec<u64>>,
+    refused: Mutex<BTreeSet<u64>>,
+    patience: Mutex<u32>,
+}
+
+impl Moody {
+    fn new(seed: u64, patience: u32) -> Arc<Self> {
+        Arc::new(Self {
+            random: SystemRandom::seeded(seed),
+            taken: Mutex::default(),
+            refused: Mutex::default(),
+            patience: Mutex::new(patience),
+        })
+    }
+
+    fn take(&self, ids: &[u64]) {
+        self.taken.lock().extend(ids);
+    }
+
+    fn answer(&self, ids: &[u64]) -> Verdict {
+        let mut patience = self.patience.lock();
+        if *patience == 0 {
+            self.take(ids);
+            return Verdict::Delivered;
+        }
+        *patience -= 1;
+        match self.random.next_u64() % 5 {
+            0 => {
+                self.take(ids);
+                Verdict::Delivered
+            }
+            1 => Verdict::retry("not now"),
+            2 => {
+                self.refused.lock().extend(ids);
+                Verdict::Refused { status: 400, reason: "never".into() }
+            }
+            3 if ids.len() > 1 => Verdict::Refused { status: 413, reason: "too large".into() },
+            _ => self.split(ids),
+        }
+    }
+
+    /// The first record is refused, the last is to come again, those between are taken.
+    fn split(&self, ids: &[u64]) -> Verdict {
+        let count = u32::try_from(ids.len()).unwrap();
+        let refused = Verdict::Refused { status: 400, reason: "this one".into() };
+        self.refused.lock().extend(&ids[..1]);
+        if count == 1 {
+            return Verdict::Split(vec![(0..1, refused)]);
+        }
+        self.take(&ids[1..ids.len() - 1]);
+        Verdict::Split(vec![(0..1, refused), (count - 1..count, Verdict::retry("later"))])
+    }
+}
+
+/// The engine's handle on a destination that the test keeps.
+struct Handle(Arc<Moody>);
+
+impl Exporter for Handle {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
+        let payload = delivery.payload();
+        let ids: Vec<u64> = LogsView::new(&payload)
+            .records()
+            .map(|found| found.record.time_unix_nano())
+            .collect();
+        assert_eq!(ids.len(), usize::try_from(delivery.records()).unwrap());
+        Box::pin(std::future::ready(self.0.answer(&ids)))
+    }
+}
+
+fn request(ids: std::ops::Range<u64>) -> bytes::Bytes {
+    let records: Vec<_> =
+        ids.map(|id| serde_json::json!({ "timeUnixNano": id.to_string() })).collect();
+    let request = serde_json::json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": records }] }] });
+    let text = request.to_string();
+    json::from_otlp_json(Signal::Logs, text.as_bytes(), &Limits::default()).unwrap().into_bytes()
+}
+
+fn incoming(ids: std::ops::Range<u64>) -> Incoming {
+    let bytes = request(ids);
+    Incoming { signal: Signal::Logs, bytes, encoded: None, meta: Meta::default(), permit: None }
+}
+
+/// One receiver wired to the given destinations.
+async fn engine(
+    storage: &std::path::Path,
+    ack: Ack,
+    destinations: &[(&str, Arc<Moody>)],
+) -> (Engine, Outlet) {
+    let (door, outlet) = oneshot::channel();
+    let mut built = BTreeMap::new();
+    let receiver =
+        Built::Receiver { receiver: Box::new(Door(door)), ack, ack_timeout: PATIENT, listens: Vec::new() };
+    built.insert("in".to_owned(), receiver);
+    let mut graph = Graph::default();
+    for (id, exporter) in destinations {
+        let exporter: Arc<dyn Exporter> = Arc::new(Handle(Arc::clone(exporter)));
+        built.insert((*id).to_owned(), Built::Exporter { exporter, queue: QueueSettings::default() });
+        let (from, to, at) = ("in".to_owned(), (*id).to_owned(), Location::nowhere());
+        graph.edges.push(Edge { from, signal: Signal::Logs, to, at });
+    }
+    let plan = Plan::compile(&graph, &built, &Limits::default(), &Tails::none()).unwrap();
+    let parts = Parts {
+        built,
+        clock: Arc::new(SystemClock::default()),
+        random: Arc::new(SystemRandom::seeded(1)),
+        metrics: Arc::new(Metrics::default()),
+        config_hash: 7,
+        options: Options { storage: storage.to_owned(), journal_bytes_max: 64 << 20, sync: false },
+    };
+    let engine = Engine::start(plan, parts).await.unwrap();
+    (engine, outlet.await.unwrap())
+}
+
+/// Waits until a destination took or refused every id; the ones in its dead-letter log.
+async fn settled(engine: &Engine, id: &str, moody: &Moody, ids: std::ops::Range<u64>) -> BTreeSet<u64> {
+    loop {
+        let mut dead = BTreeSet::new();
+        for letter in engine.journal().dead_letters(id).into_iter().flatten() {
+            let letter = letter.unwrap();
+            let records = LogsView::new(&letter.letter.payload);
+            dead.extend(records.records().map(|found| found.record.time_unix_nano()));
+        }
+        let taken: BTreeSet<u64> = moody.taken.lock().iter().copied().collect();
+        if ids.clone().all(|id| taken.contains(&id) || dead.contains(&id)) {
+            return dead;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn run(seed: u64, ack: Ack, sizes: &[u64]) {
+    let folder = tempfile::tempdir().unwrap();
+    let moody = [Moody::new(seed, 40), Moody::new(seed + 1, 40)];
+    let destinations = [("a", Arc::clone(&moody[0])), ("b", Arc::clone(&moody[1]))];
+    let (engine, outlet) = engine(folder.path(), ack, &destinations).await;
+    let mut next = 1;
+    for size in sizes {
+        assert_eq!(outlet.send(incoming(next..next + size)).await, Ok(u32::try_from(*size).unwrap()));
+        next += size;
+    }
+    for (id, moody) in &destinations {
+        let dead = settled(&engine, id, moody, 1..next).await;
+        let taken: BTreeSet<u64> = moody.taken.lock().iter().copied().collect();
+        assert!(taken.iter().chain(&dead).all(|id| (1..next).contains(id)), "invented");
+        assert!(dead.is_subset(&moody.refused.lock()), "dead-lettered without a refusal");
+    }
+    engine.drain(Duration::from_secs(5)).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn whatever_destinations_answer_every_record_is_delivered_or_dead(
+        seed: u32,
+        sizes in proptest::collection::vec(1_u64..40, 1..8),
+        ack in prop_oneof![Just(Ack::Disk), Just(Ack::Memory), Just(Ack::Delivered)],
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(run(u64::from(seed), ack, &sizes));
+    }
+}
+
+#[test]
+fn an_unchanged_batch_keeps_the_encoding_it_arrived_in() {
+    struct Last(Arc<Mutex<Option<Encoding>>>);
+    impl Exporter for Last {
+        fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
+            *self.0.lock() = delivery.encoded.as_ref().map(|encoded| encoded.encoding);
+            Box::pin(std::future::ready(Verdict::Delivered))
+        }
+    }
+    let seen = Arc::new(Mutex::new(None));
+    let mut built = BTreeMap::new();
+    let exporter: Arc<dyn Exporter> = Arc::new(Last(Arc::clone(&seen)));
+    built.insert("out".to_owned(), Built::Exporter { exporter, queue: QueueSettings::default() });
+    let (door, outlet) = oneshot::channel();
+    let receiver: Box<dyn Receiver> = Box::new(Door(door));
+    let ack_timeout = Duration::from_secs(5);
+    built.insert(
+        "in".to_owned(),
+        Built::Receiver { receiver, ack: Ack::Delivered, ack_timeout, listens: Vec::new() },
+    );
+    let mut graph = Graph::default();
+    let (from, to, at) = ("in".to_owned(), "out".to_owned(), Location::nowhere());
+    graph.edges.push(Edge { from, signal: Signal::Logs, to, at });
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let plan = Plan::compile(&graph, &built, &Limits::default(), &Tails::none()).unwrap();
+        let parts = Parts {
+            built,
+            clock: Arc::new(SystemClock::default()),
+            random: Arc::new(SystemRandom::seeded(1)),
+            metrics: Arc::new(Metrics::default()),
+            config_hash: 7,
+            options: Options {
+                storage: folder.path().to_owned(),
+                journal_bytes_max: 64 << 20,
+                sync: false,
+            },
+        };
+        let engine = Engine::start(plan, parts).await.unwrap();
+        let encoded = bessemer_net::body::Encoded {
+            encoding: Encoding::Gzip,
+            bytes: bytes::Bytes::from_static(b"as it came"),
+        };
+        let incoming = Incoming { encoded: Some(encoded), ..incoming(1..3) };
+        assert_eq!(outlet.await.unwrap().send(incoming).await, Ok(2));
+        assert_eq!(*seen.lock(), Some(Encoding::Gzip));
+        engine.drain(Duration::from_secs(5)).await;
+    });
+}

@@ -1,0 +1,197 @@
+//! Bodies of a few kilobytes that inflate to a gigabyte.
+
+use std::time::Duration;
+
+use bessemer_net::body::Encoding;
+use bessemer_net::grpc::Code;
+use bessemer_record::Signal;
+use flate2::{Compress, Compression, Crc, FlushCompress};
+
+use crate::client::{Grpc, PROTOBUF, gzip, post};
+use crate::lab::{Lab, Setup};
+use crate::sized;
+use crate::watch::{MIB, forget_peak, peak, processor_time};
+
+const MEBIBYTES: usize = 1024;
+
+/// Zeros in `MEBIBYTES` equal pieces of deflate, each of which needs no other, without an end.
+fn deflated_zeros() -> Vec<u8> {
+    let zeros = vec![0; 1 << 20];
+    let mut piece = Vec::with_capacity(64 << 10);
+    let mut compress = Compress::new(Compression::best(), false);
+    compress.compress_vec(&zeros, &mut piece, FlushCompress::Full).unwrap();
+    assert_eq!(compress.total_in(), 1 << 20);
+    piece.repeat(MEBIBYTES)
+}
+
+const DEFLATE_END: [u8; 2] = [3, 0];
+
+/// One gzip member of about one mebibyte that is correct to its checksum.
+pub fn gzip_bomb() -> Vec<u8> {
+    let mut bomb = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    bomb.extend_from_slice(&deflated_zeros());
+    bomb.extend_from_slice(&DEFLATE_END);
+    let mut one = Crc::new();
+    one.update(&vec![0; 1 << 20]);
+    let mut all = Crc::new();
+    for _ in 0..MEBIBYTES {
+        all.combine(&one);
+    }
+    bomb.extend_from_slice(&all.sum().to_le_bytes());
+    bomb.extend_from_slice(&u32::try_from(MEBIBYTES << 20).unwrap().to_le_bytes());
+    bomb
+}
+
+/// The same as many members in a row.
+fn gzip_bomb_of_members() -> Vec<u8> {
+    gzip(&vec![0; 1 << 20]).repeat(MEBIBYTES)
+}
+
+/// The same in the zlib format; its checksum comes after the gigabyte and is never read.
+fn deflate_bomb() -> Vec<u8> {
+    [&[0x78, 0x9c][..], &deflated_zeros(), &DEFLATE_END, &[0; 4]].concat()
+}
+
+/// One zstd frame of blocks that each repeat a zero 128 Ki times, 32 KiB in all.
+pub fn zstd_bomb(window_log: u8) -> Vec<u8> {
+    zstd_frame(&[0x00, (window_log - 10) << 3])
+}
+
+/// The same with its size told at the front.
+fn zstd_bomb_with_size() -> Vec<u8> {
+    let size = ((MEBIBYTES as u64) << 20).to_le_bytes();
+    zstd_frame(&[&[0xc0, (23 - 10) << 3], &size[..]].concat())
+}
+
+fn zstd_frame(header: &[u8]) -> Vec<u8> {
+    const BLOCK: u32 = 128 << 10;
+    const REPEATED: u32 = 1 << 1;
+    let mut bomb = vec![0x28, 0xb5, 0x2f, 0xfd];
+    bomb.extend_from_slice(header);
+    let blocks = MEBIBYTES * 8;
+    for number in 1..=blocks {
+        let is_last = u32::from(number == blocks);
+        bomb.extend_from_slice(&(BLOCK << 3 | REPEATED | is_last).to_le_bytes()[..3]);
+        bomb.push(0);
+    }
+    bomb
+}
+
+fn post_encoded(lab: &Lab, encoding: &str, body: &[u8]) -> u16 {
+    let headers = [("content-type", PROTOBUF), ("content-encoding", encoding)];
+    post(lab.http, "/v1/logs", &headers, body).status
+}
+
+/// The bombs are what they claim: the reference decoders inflate them.
+#[test]
+fn the_bombs_inflate_to_a_gigabyte() {
+    let mut size = 0_u64;
+    for bomb in [gzip_bomb(), gzip_bomb_of_members()] {
+        assert!(bomb.len() < 2 << 20, "{} bytes", bomb.len());
+        let mut reader = flate2::bufread::MultiGzDecoder::new(&bomb[..]);
+        size += std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+    }
+    for bomb in [zstd_bomb(23), zstd_bomb_with_size()] {
+        assert!(bomb.len() < 40 << 10, "{} bytes", bomb.len());
+        let mut reader = zstd::stream::read::Decoder::new(&bomb[..]).unwrap();
+        size += std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+    }
+    assert_eq!(size, 4 << 30);
+}
+
+/// Promise: each bomb is refused for its size after at most the limit was inflated.
+#[test]
+fn a_bomb_costs_no_more_than_the_limit_and_a_second() {
+    let lab = Setup::to_nothing().start();
+    let grpc = Grpc::new(lab.grpc);
+    let bombs = [
+        ("gzip", Encoding::Gzip, gzip_bomb()),
+        ("gzip", Encoding::Gzip, gzip_bomb_of_members()),
+        ("zstd", Encoding::Zstd, zstd_bomb(23)),
+        ("zstd", Encoding::Zstd, zstd_bomb_with_size()),
+        ("deflate", Encoding::Deflate, deflate_bomb()),
+    ];
+    for (number, (name, encoding, bomb)) in bombs.iter().enumerate() {
+        forget_peak(&lab.bessemer);
+        let (memory, time) = (lab.bessemer.resident(), processor_time(&lab.bessemer));
+        assert_eq!(post_encoded(&lab, name, bomb), 413, "bomb {number}");
+        let status = grpc.export_as(Signal::Logs, *encoding, bomb).unwrap_err();
+        assert_eq!((status.code, status.retry_after), (Code::ResourceExhausted, None));
+        let growth = peak(&lab.bessemer).saturating_sub(memory);
+        assert!(growth <= (64 + 16) * MIB, "bomb {number}: {} MiB", growth / MIB);
+        let time = processor_time(&lab.bessemer).saturating_sub(time) / 2;
+        assert!(time <= Duration::from_secs(1), "bomb {number}: {time:?}");
+    }
+}
+
+/// Promise: what is not a bomb for us is refused for what it is.
+#[test]
+fn windows_over_8_mib_and_bombs_in_bombs_are_bad_data() {
+    let lab = Setup::to_nothing().start();
+    forget_peak(&lab.bessemer);
+    let memory = lab.bessemer.resident();
+    for window_log in [24, 27, 31, 41] {
+        assert_eq!(post_encoded(&lab, "zstd", &zstd_bomb(window_log)), 400, "{window_log}");
+    }
+    let inner = gzip_bomb();
+    assert_eq!(post_encoded(&lab, "gzip", &gzip(&inner)), 400);
+    assert_eq!(post_encoded(&lab, "gzip, gzip", &gzip(&inner)), 415);
+    assert_eq!(post_encoded(&lab, "br", &inner), 415);
+    let grpc = Grpc::new(lab.grpc);
+    let status = grpc.export_as(Signal::Logs, Encoding::Zstd, &zstd_bomb(27)).unwrap_err();
+    assert_eq!(status.code, Code::InvalidArgument);
+    let growth = peak(&lab.bessemer).saturating_sub(memory);
+    assert!(growth <= 48 * MIB, "{} MiB", growth / MIB);
+}
+
+/// Scenario: many bombs at a time over both protocols.
+/// Promise: all are refused, memory stays within the budget of bodies, and the next good request
+/// is taken.
+#[test]
+fn many_bombs_at_once_stay_within_the_budget() {
+    const BUDGET: u64 = 128 * MIB;
+    let lab = Setup {
+        http: "max_request_body_size = \"10MB\"",
+        grpc: "max_recv_msg_size = \"10MB\"",
+        arguments: &["--memory.bodies", "128MiB"],
+        ..Setup::to_nothing()
+    };
+    let lab = lab.start();
+    forget_peak(&lab.bessemer);
+    let memory = lab.bessemer.resident();
+    let (gzip, zstd) = (gzip_bomb(), zstd_bomb(23));
+    let count = sized(32, 64);
+    let (mut too_large, mut busy) = (0, 0);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count)
+            .map(|number| {
+                let (lab, gzip, zstd) = (&lab, &gzip, &zstd);
+                scope.spawn(move || match number % 4 {
+                    0 => post_encoded(lab, "gzip", gzip),
+                    1 => post_encoded(lab, "zstd", zstd),
+                    2 => called(lab, Encoding::Gzip, gzip),
+                    _ => called(lab, Encoding::Zstd, zstd),
+                })
+            })
+            .collect();
+        for thread in threads {
+            match thread.join().unwrap() {
+                413 => too_large += 1,
+                429 => busy += 1,
+                other => panic!("answered {other}"),
+            }
+        }
+    });
+    assert_eq!(too_large + busy, count);
+    assert!(too_large > 0, "none was looked at");
+    let growth = peak(&lab.bessemer).saturating_sub(memory);
+    assert!(growth <= BUDGET + 64 * MIB, "{} MiB", growth / MIB);
+    assert_eq!(lab.post(Signal::Logs, &crate::samples::logs(["after"])).status, 200);
+}
+
+/// The HTTP status that says the same as the answer over gRPC.
+fn called(lab: &Lab, encoding: Encoding, bomb: &[u8]) -> u16 {
+    let status = Grpc::new(lab.grpc).export_as(Signal::Logs, encoding, bomb).unwrap_err();
+    assert_eq!(status.code, Code::ResourceExhausted, "{status:?}");
+    if status.retry_after.is_some() { 429 } else { 413 }
+}

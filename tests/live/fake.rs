@@ -1,0 +1,114 @@
+//! A fake destination for OTLP over gRPC and HTTP on one port: takes everything, keeps the records.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bessemer_net::body::{self, Body, BodyLimits};
+use bessemer_net::grpc;
+use bessemer_net::listen::{Handler, Peer, Reply, Settings, bind};
+use bessemer_runtime::{BoxFuture, Budget, Tasks};
+use http::{Response, StatusCode};
+
+use crate::records::Records;
+use crate::request::Request;
+
+/// A destination. Dropping it ends its port.
+pub struct Fake {
+    pub address: SocketAddr,
+    kept: Arc<Mutex<Kept>>,
+    tasks: Tasks,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+#[derive(Default)]
+struct Kept {
+    records: Records,
+    problems: Vec<String>,
+}
+
+impl Fake {
+    pub fn start() -> Self {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build().unwrap();
+        let (kept, tasks) = (Arc::default(), Tasks::new());
+        let guard = runtime.enter();
+        let bound = bind("fake", &Settings::at("127.0.0.1:0")).unwrap();
+        let address = bound.local_addr();
+        bound.serve(Arc::new(Taking(Arc::clone(&kept))), &tasks);
+        drop(guard);
+        Self { address, kept, tasks, runtime: Some(runtime) }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How many records came.
+    pub fn count(&self) -> usize {
+        let kept = self.kept.lock().unwrap();
+        assert!(kept.problems.is_empty(), "unreadable: {:#?}", kept.problems);
+        kept.records.count()
+    }
+
+    /// The records that came.
+    pub fn take(&self) -> Records {
+        let mut kept = self.kept.lock().unwrap();
+        assert!(kept.problems.is_empty(), "unreadable: {:#?}", kept.problems);
+        std::mem::take(&mut kept.records)
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.tasks.cancel();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct Taking(Arc<Mutex<Kept>>);
+
+impl Taking {
+    fn keep(&self, records: Result<Records, String>) {
+        let mut kept = self.0.lock().unwrap();
+        match records {
+            Ok(records) => kept.records.extend([records]),
+            Err(problem) => kept.problems.push(problem),
+        }
+    }
+}
+
+impl Handler for Taking {
+    fn handle<'a>(
+        &'a self,
+        request: http::Request<Body>,
+        _: &'a Peer,
+    ) -> BoxFuture<'a, Response<Reply>> {
+        Box::pin(async move {
+            let is_grpc = grpc::is_grpc(&request);
+            let (parts, body) = request.into_parts();
+            let (limits, budget) = (BodyLimits::of_bytes(256 << 20), Budget::new(1 << 30));
+            let received = if is_grpc {
+                grpc::read_unary(&parts.headers, body, &limits, &budget).await
+            } else {
+                body::read(&parts.headers, body, &limits, &budget).await
+            };
+            let content_type = parts.headers.get("content-type");
+            let content_type = content_type.and_then(|value| value.to_str().ok());
+            let is_json = content_type == Some("application/json");
+            let request = received.map(|received| Request {
+                path: parts.uri.path().to_owned(),
+                content_type: content_type.unwrap_or_default().to_owned(),
+                encoding: String::new(),
+                body: received.inflated.to_vec(),
+            });
+            self.keep(request.map_err(|error| error.to_string()).and_then(|all| all.records()));
+            match (is_grpc, is_json) {
+                (true, _) => grpc::reply_ok(&[]),
+                (false, true) => Reply::of(StatusCode::OK, "application/json", "{}"),
+                (false, false) => Reply::of(StatusCode::OK, "application/x-protobuf", ""),
+            }
+        })
+    }
+}
