@@ -1,10 +1,12 @@
 //! Bodies of a few kilobytes that inflate to a gigabyte.
 
+use std::io::Write;
 use std::time::Duration;
 
 use bessemer_net::body::Encoding;
 use bessemer_net::grpc::Code;
 use bessemer_record::Signal;
+use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
 use crate::client::{Grpc, PROTOBUF, gzip, post};
@@ -44,7 +46,9 @@ pub fn gzip_bomb() -> Vec<u8> {
 
 /// The same as many members in a row.
 fn gzip_bomb_of_members() -> Vec<u8> {
-    gzip(&vec![0; 1 << 20]).repeat(MEBIBYTES)
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    encoder.finish().unwrap().repeat(MEBIBYTES)
 }
 
 /// The same in the zlib format; its checksum comes after the gigabyte and is never read.

@@ -149,6 +149,8 @@ fn empty_data_without_an_end_ends_or_is_bounded() {
     });
 }
 
+/// Scenario: three connections at a time flood with frames that each ask for an answer, and read
+/// none.
 #[test]
 fn floods_of_settings_and_pings_end_when_nobody_reads_the_answers() {
     let kinds = [
@@ -156,13 +158,18 @@ fn floods_of_settings_and_pings_end_when_nobody_reads_the_answers() {
         frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255]),
         frame(PING, 0, 0, b"12345678"),
     ];
-    for kind in kinds {
-        survives(|address| {
-            let piece = kind.repeat(1000);
-            let ending = deaf_flood(address, std::iter::repeat_n(piece, sized(1000, 10_000)));
-            assert!(ending.is_some(), "still open");
+    survives(|address| {
+        std::thread::scope(|scope| {
+            let attacks = kinds.each_ref().map(|kind| {
+                let piece = kind.repeat(1000);
+                let pieces = std::iter::repeat_n(piece, sized(1000, 10_000));
+                scope.spawn(move || deaf_flood(address, pieces))
+            });
+            for attack in attacks {
+                assert!(attack.join().unwrap().is_some(), "still open");
+            }
         });
-    }
+    });
 }
 
 /// Promise: who reads the answers is served, one answer for each, and no memory is kept.

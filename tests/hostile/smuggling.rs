@@ -18,7 +18,14 @@ struct Victim {
 impl Victim {
     fn start() -> Self {
         let sink = HttpFake::start();
-        let lab = Setup::to(http_out("out", &sink.url(), "", "")).start();
+        // What is not refused must end too, or a failure would take long to show.
+        let http = r#"
+    limits {
+      header_timeout = "1s"
+      body_timeout   = "1s"
+      idle_timeout   = "1s"
+    }"#;
+        let lab = Setup { http, ..Setup::to(http_out("out", &sink.url(), "", "")) }.start();
         Self { lab, sink }
     }
 

@@ -40,7 +40,8 @@ pub fn run_telemetrygen(signal: Signal, address: SocketAddr, arguments: &[&str])
     assert!(bad.is_empty(), "telemetrygen {}: {bad:#?}", signal.as_str());
 }
 
-fn program(name: &str) -> PathBuf {
+/// A program of ours that uses the libraries of a client.
+pub fn program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/live/clients").join(name)
 }
 

@@ -78,7 +78,10 @@ fn telemetrygen(transport: &[&str]) {
     let send = |signal, arguments: &[&str]| {
         run_telemetrygen(signal, tee.address, &[&ATTRIBUTES, transport, arguments].concat());
     };
-    send(Signal::Logs, &["--logs=500", "--severity-number=17", "--body=a b", TRACE, SPAN]);
+    send(
+        Signal::Logs,
+        &["--logs=500", "--severity-number=17", "--severity-text=Error", "--body=a b", TRACE, SPAN],
+    );
     send(Signal::Traces, &["--traces=200", "--child-spans=2", "--span-links=2", "--status-code=2"]);
     for kind in ["Gauge", "Sum", "Histogram", "ExponentialHistogram"] {
         send(Signal::Metrics, &["--metrics=50", "--metric-type", kind, TRACE, SPAN]);

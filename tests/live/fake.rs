@@ -1,4 +1,5 @@
-//! A fake destination for OTLP over gRPC and HTTP on one port: takes everything, keeps the records.
+//! A fake destination for OTLP in protobuf, over gRPC and HTTP on one port: takes everything, keeps
+//! the records.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -9,8 +10,7 @@ use bessemer_net::listen::{Handler, Peer, Reply, Settings, bind};
 use bessemer_runtime::{BoxFuture, Budget, Tasks};
 use http::{Response, StatusCode};
 
-use crate::records::Records;
-use crate::request::Request;
+use crate::records::{Records, Signal};
 
 /// A destination. Dropping it ends its port.
 pub struct Fake {
@@ -94,20 +94,16 @@ impl Handler for Taking {
             } else {
                 body::read(&parts.headers, body, &limits, &budget).await
             };
-            let content_type = parts.headers.get("content-type");
-            let content_type = content_type.and_then(|value| value.to_str().ok());
-            let is_json = content_type == Some("application/json");
-            let request = received.map(|received| Request {
-                path: parts.uri.path().to_owned(),
-                content_type: content_type.unwrap_or_default().to_owned(),
-                encoding: String::new(),
-                body: received.inflated.to_vec(),
+            let records = received.map_err(|error| error.to_string()).and_then(|received| {
+                let path = parts.uri.path();
+                let signal = Signal::of_path(path).ok_or_else(|| format!("path {path:?}"))?;
+                Records::read(signal, &received.inflated)
             });
-            self.keep(request.map_err(|error| error.to_string()).and_then(|all| all.records()));
-            match (is_grpc, is_json) {
-                (true, _) => grpc::reply_ok(&[]),
-                (false, true) => Reply::of(StatusCode::OK, "application/json", "{}"),
-                (false, false) => Reply::of(StatusCode::OK, "application/x-protobuf", ""),
+            self.keep(records);
+            if is_grpc {
+                grpc::reply_ok(&[])
+            } else {
+                Reply::of(StatusCode::OK, "application/x-protobuf", "")
             }
         })
     }

@@ -54,13 +54,6 @@ impl Signal {
     }
 }
 
-/// How a request is encoded.
-#[derive(Debug, Clone, Copy)]
-pub enum Form {
-    Proto,
-    Json,
-}
-
 /// How often each record came.
 #[derive(Debug, Default)]
 pub struct Records(BTreeMap<(Signal, Vec<u8>), usize>);
@@ -82,12 +75,12 @@ impl Extend<Records> for Records {
 }
 
 impl Records {
-    /// The records of a request.
-    pub fn read(signal: Signal, form: Form, request: &[u8]) -> Result<Self, String> {
+    /// The records of a request in protobuf.
+    pub fn read(signal: Signal, request: &[u8]) -> Result<Self, String> {
         let alone = match signal {
-            Signal::Logs => logs(decode(form, request)?),
-            Signal::Metrics => metrics(decode(form, request)?),
-            Signal::Traces => traces(decode(form, request)?),
+            Signal::Logs => logs(decode(request)?),
+            Signal::Metrics => metrics(decode(request)?),
+            Signal::Traces => traces(decode(request)?),
         };
         let mut records = Self::default();
         for record in alone {
@@ -124,14 +117,8 @@ impl Records {
     }
 }
 
-fn decode<M: Message + Default + serde::de::DeserializeOwned>(
-    form: Form,
-    request: &[u8],
-) -> Result<M, String> {
-    match form {
-        Form::Proto => M::decode(request).map_err(|error| error.to_string()),
-        Form::Json => serde_json::from_slice(request).map_err(|error| error.to_string()),
-    }
+fn decode<M: Message + Default>(request: &[u8]) -> Result<M, String> {
+    M::decode(request).map_err(|error| error.to_string())
 }
 
 fn show(signal: Signal, record: &[u8]) -> String {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::records::{Form, Records, Signal};
+use crate::records::Signal;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const GRPC_PREFIX: usize = 5;
@@ -27,20 +27,28 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// A request without what carried it.
+#[derive(Debug)]
+pub struct Plain {
+    pub signal: Signal,
+    pub is_json: bool,
+    pub bytes: Vec<u8>,
+}
+
 impl Request {
-    pub fn records(&self) -> Result<Records, String> {
-        let plain = match self.encoding.as_str() {
-            "" | "identity" => self.body.clone(),
+    pub fn plain(self) -> Plain {
+        let is_json = match self.content_type.split(';').next().unwrap().trim() {
+            "application/json" => true,
+            "application/x-protobuf" | "application/grpc" | "application/grpc+proto" => false,
+            other => panic!("{} is {other:?}", self.path),
+        };
+        let bytes = match self.encoding.as_str() {
+            "" | "identity" => self.body,
             "gzip" => gunzip(&self.body),
-            other => return Err(format!("{} is encoded as {other:?}", self.path)),
+            other => panic!("{} is encoded as {other:?}", self.path),
         };
-        let form = match self.content_type.split(';').next().unwrap_or_default().trim() {
-            "application/json" => Form::Json,
-            "application/x-protobuf" | "application/grpc" | "application/grpc+proto" => Form::Proto,
-            other => return Err(format!("{} is {other:?}", self.path)),
-        };
-        let signal = Signal::of_path(&self.path);
-        Records::read(signal.ok_or_else(|| format!("path {:?}", self.path))?, form, &plain)
+        let signal = Signal::of_path(&self.path).unwrap_or_else(|| panic!("{}", self.path));
+        Plain { signal, is_json, bytes }
     }
 }
 
@@ -153,12 +161,18 @@ impl AsyncWrite for Replay {
 fn read_http2(connection: &[u8]) -> Vec<Request> {
     const WINDOW: u32 = (1 << 31) - 1;
     let context = &mut Context::from_waker(Waker::noop());
-    let replay = Replay(Arc::new(Mutex::new(connection.to_vec().into())));
+    // The windows below hold from the first poll on, so the data comes after it.
+    let (preface, rest) = connection.split_at(PREFACE.len());
+    let replay = Replay(Arc::new(Mutex::new(preface.to_vec().into())));
+    let unread = replay.clone();
     let mut builder = h2::server::Builder::new();
     builder.initial_window_size(WINDOW).initial_connection_window_size(WINDOW);
+    builder.max_frame_size((1 << 24) - 1);
     let mut handshake = std::pin::pin!(builder.handshake::<_, bytes::Bytes>(replay));
     let Poll::Ready(server) = handshake.as_mut().poll(context) else { panic!("no handshake") };
     let mut server = server.unwrap();
+    assert!(server.poll_accept(context).is_pending());
+    unread.0.lock().unwrap().extend(rest);
     let mut accepted = Vec::new();
     while let Poll::Ready(Some(request)) = server.poll_accept(context) {
         accepted.push(request.unwrap());

@@ -7,8 +7,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::json::to_protobuf;
 use crate::records::Records;
-use crate::request;
+use crate::request::{self, Request};
 
 type Kept = Arc<Mutex<Vec<u8>>>;
 
@@ -50,7 +51,13 @@ impl Tee {
     pub fn records(&self) -> Records {
         let connections = self.shared.connections.lock().unwrap();
         let requests = connections.iter().flat_map(|kept| request::read(&kept.lock().unwrap()));
-        requests.map(|request| request.records().unwrap()).collect()
+        let (texts, messages): (Vec<_>, Vec<_>) =
+            requests.map(Request::plain).partition(|plain| plain.is_json);
+        let texts: Vec<_> = texts.into_iter().map(|plain| (plain.signal, plain.bytes)).collect();
+        let translated = texts.iter().map(|(signal, _)| *signal).zip(to_protobuf(&texts));
+        let messages = messages.into_iter().map(|plain| (plain.signal, plain.bytes));
+        let all = messages.chain(translated);
+        all.map(|(signal, message)| Records::read(signal, &message).unwrap()).collect()
     }
 }
 
@@ -72,7 +79,7 @@ fn join(client: TcpStream, server: TcpStream, kept: Kept) {
 
 /// Passes bytes until one end is at its end; each piece is noted before it goes on.
 fn pass(mut from: TcpStream, mut to: TcpStream, mut note: impl FnMut(&[u8])) {
-    let mut buffer = [0; 64 << 10];
+    let mut buffer = vec![0; 64 << 10];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         note(&buffer[..count]);
         if to.write_all(&buffer[..count]).is_err() {

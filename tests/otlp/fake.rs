@@ -185,12 +185,15 @@ impl HttpFake {
     /// Waits until this many groups of a signal came in protobuf; all of them, as requests of their
     /// own.
     pub fn arrived(&self, signal: Signal, count: usize) -> Vec<Vec<u8>> {
-        let groups = || {
-            let seen = self.seen_for(signal);
-            seen.iter().flat_map(|seen| resources(signal, &seen.plain())).collect::<Vec<_>>()
-        };
-        wait_until(ARRIVES_WITHIN, "delivered", || groups().len() >= count);
-        groups()
+        let (mut groups, mut read) = (Vec::new(), 0);
+        wait_until(ARRIVES_WITHIN, "delivered", || {
+            let seen = self.shared.seen.lock().unwrap();
+            let of_signal = seen[read..].iter().filter(|seen| seen.path == http_path(signal));
+            groups.extend(of_signal.flat_map(|seen| resources(signal, &seen.plain())));
+            read = seen.len();
+            groups.len() >= count
+        });
+        groups
     }
 
     /// The number of held requests now, and the highest it ever was.

@@ -37,6 +37,7 @@ fn send(http: SocketAddr, ids: std::ops::Range<u64>) -> u16 {
 /// Promise: a stop with a backlog is quick and clean, and the backlog arrives after the start.
 #[test]
 fn a_backlog_survives_stop_and_start() {
+    let _alone = crate::alone();
     let sink = Sink::start();
     sink.set(Mode::Refuse(503));
     let http = free_address();
@@ -60,6 +61,7 @@ fn a_backlog_survives_stop_and_start() {
 /// Promise: 200 only after the destination has them; else 503 with Retry-After in time.
 #[test]
 fn delivered_means_delivered() {
+    let _alone = crate::alone();
     let sink = Sink::start();
     let http = free_address();
     let receiver = "ack = \"delivered\"\n  ack_timeout = \"1s\"";
@@ -79,6 +81,7 @@ fn delivered_means_delivered() {
 /// Promise: what memory held is in the journal and arrives after the next start.
 #[test]
 fn memory_is_written_down_before_a_stop() {
+    let _alone = crate::alone();
     let sink = Sink::start();
     sink.set(Mode::Refuse(503));
     let http = free_address();
@@ -99,6 +102,7 @@ fn memory_is_written_down_before_a_stop() {
 /// Promise: records go to the dead-letter log, the queue moves on, nothing is retried for ever.
 #[test]
 fn refused_records_are_kept_as_dead_letters() {
+    let _alone = crate::alone();
     let sink = Sink::start();
     sink.set(Mode::Refuse(400));
     let http = free_address();
@@ -118,6 +122,7 @@ fn refused_records_are_kept_as_dead_letters() {
 /// Promise: the delivery is halved until it fits or stands alone; single records are dead-lettered.
 #[test]
 fn a_413_is_halved_down_to_single_records() {
+    let _alone = crate::alone();
     let sink = Sink::start();
     sink.set(Mode::Refuse(413));
     let http = free_address();
@@ -135,6 +140,7 @@ fn a_413_is_halved_down_to_single_records() {
 /// Promise: it ends with code 1 within two seconds and the first goes on.
 #[test]
 fn a_second_process_on_one_directory_is_refused() {
+    let _alone = crate::alone();
     let sink = Sink::start();
     let http = free_address();
     let mut first = Bessemer::new(config(http, &sink, ""));

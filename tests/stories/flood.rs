@@ -43,6 +43,7 @@ otelcol.exporter.otlphttp "out" {{
 /// record arrives once the destination returns.
 #[test]
 fn a_flood_is_refused_and_never_kills_the_process() {
+    let _alone = crate::alone();
     let group = MemoryGroup::new();
     let sink = Sink::start();
     sink.set(Mode::BlackHole);

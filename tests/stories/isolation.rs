@@ -27,6 +27,7 @@ fn config(http: std::net::SocketAddr, sinks: &[Sink; 3]) -> String {
 /// everything arrives at the third once it answers again.
 #[test]
 fn a_black_holed_destination_costs_the_others_nothing() {
+    let _alone = crate::alone();
     let quiet = Duration::from_secs(if is_full_proof() { 15 } else { 3 });
     let dead = Duration::from_secs(if is_full_proof() { 60 } else { 4 });
     let sinks = [Sink::start(), Sink::start(), Sink::start()];

@@ -54,6 +54,7 @@ otelcol.exporter.otlphttp "all" {{
 /// duplicates stay below what was in flight; each start is ready within two seconds.
 #[test]
 fn acked_records_survive_kill_9() {
+    let _alone = crate::alone();
     let kills = if is_full_proof() { 200 } else { 8 };
     let (urgent, all) = (Sink::start(), Sink::start());
     let (http, grpc) = (free_address(), free_address());

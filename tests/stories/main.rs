@@ -13,6 +13,14 @@ mod process;
 #[path = "../support/sink.rs"]
 mod sink;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Stories measure times and memory of a process: they run one after another.
+fn alone() -> MutexGuard<'static, ()> {
+    static MACHINE: Mutex<()> = Mutex::new(());
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Whether the published sizes are to be run.
 #[expect(clippy::disallowed_methods, reason = "the tests' own switch")]
 fn is_full_proof() -> bool {

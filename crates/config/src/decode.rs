@@ -33,39 +33,32 @@ struct Decoder<'v> {
 }
 
 impl<'v> Decoder<'v> {
-    fn wrong(&self, expected: &str) -> Error {
-        let message = match &self.value.data {
-            Data::Reference(reference) => {
-                format!("{reference} is known at run time only, here a value is needed")
-            }
-            _ => format!("should be {expected}, got {}", self.value.kind()),
+    fn wrong(self, expected: &str) -> Error {
+        let message = if let Data::Reference(reference) = &self.value.data {
+            format!("{reference} is known at run time only, here a value is needed")
+        } else {
+            format!("should be {expected}, got {}", self.value.kind())
         };
         Error::new(Problem::Value(message)).at(&self.value.at)
     }
 
-    fn place<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    fn place<T>(self, result: Result<T, Error>) -> Result<T, Error> {
         result.map_err(|error| error.at(&self.value.at))
     }
 
     /// The text that the value is or can be written as.
-    fn text(&self) -> Option<String> {
-        match &self.value.data {
-            Data::String(text) => Some(text.clone()),
-            Data::Secret(text) | Data::OptionalSecret { text, .. } => {
-                Some(text.expose().to_owned())
-            }
-            Data::Number(number) => Some(number.to_string()),
-            Data::Null | Data::Bool(_) | Data::Array(_) | Data::Object(_) | Data::Reference(_) => {
-                None
-            }
+    fn text(self) -> Option<String> {
+        if let Data::Number(number) = &self.value.data {
+            return Some(number.to_string());
         }
+        self.value.text().map(str::to_owned)
     }
 
     fn number<V: Visitor<'v>>(self, visitor: V, expected: &str) -> Result<V::Value, Error> {
-        let number = match &self.value.data {
-            Data::Number(number) => Some(*number),
-            Data::String(text) => crate::schema::number(text),
-            _ => None,
+        let number = if let Data::Number(number) = &self.value.data {
+            Some(*number)
+        } else {
+            self.value.text().and_then(crate::schema::number)
         };
         let Some(number) = number else {
             return Err(self.wrong(expected));
@@ -77,25 +70,18 @@ impl<'v> Decoder<'v> {
     }
 
     /// The items of a list; a block counts as a list of one.
-    fn items(&self) -> Option<&'v [Value]> {
-        match &self.value.data {
-            Data::Array(items) => Some(items),
-            Data::Object(_) if self.value.is_block() => Some(std::slice::from_ref(self.value)),
-            _ => None,
-        }
+    fn items(self) -> Option<&'v [Value]> {
+        let block = self.value.is_block().then(|| std::slice::from_ref(self.value));
+        self.value.as_array().or(block)
     }
 
-    fn fields(&self) -> Result<&'v [Field], Error> {
-        match &self.value.data {
-            Data::Object(object) => Ok(&object.fields),
-            Data::Array(items) if self.value.is_repeated_block() => match items.as_slice() {
-                [Value { data: Data::Object(object), .. }] => Ok(&object.fields),
-                [_, second, ..] => {
-                    let problem = Problem::Repeated;
-                    Err(Error::new(problem).at(&second.at))
-                }
-                _ => Err(self.wrong("object")),
-            },
+    fn fields(self) -> Result<&'v [Field], Error> {
+        if let Data::Object(object) = &self.value.data {
+            return Ok(&object.fields);
+        }
+        match self.value.as_array().filter(|_| self.value.is_repeated_block()) {
+            Some([_, second, ..]) => Err(Error::new(Problem::Repeated).at(&second.at)),
+            Some([single]) => Decoder { value: single }.fields(),
             _ => Err(self.wrong("object")),
         }
     }
@@ -157,10 +143,10 @@ impl<'v> de::Deserializer<'v> for Decoder<'v> {
     }
 
     fn deserialize_bool<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.value.data {
-            Data::Bool(truth) => self.place(visitor.visit_bool(truth)),
-            _ => Err(self.wrong("bool")),
-        }
+        let Data::Bool(truth) = self.value.data else {
+            return Err(self.wrong("bool"));
+        };
+        self.place(visitor.visit_bool(truth))
     }
 
     fn deserialize_str<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -179,10 +165,7 @@ impl<'v> de::Deserializer<'v> for Decoder<'v> {
     }
 
     fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.value.data {
-            Data::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
+        if self.value.data == Data::Null { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'v>>(
@@ -228,12 +211,10 @@ impl<'v> de::Deserializer<'v> for Decoder<'v> {
         if name != REFERENCE {
             return self.deserialize_map(visitor);
         }
-        match &self.value.data {
-            Data::Reference(reference) => {
-                self.place(visitor.visit_map(compound::reference(reference)))
-            }
-            _ => Err(self.wrong("a reference such as kind.label.handler")),
-        }
+        let Data::Reference(reference) = &self.value.data else {
+            return Err(self.wrong("a reference such as kind.label.handler"));
+        };
+        self.place(visitor.visit_map(compound::reference(reference)))
     }
 
     fn deserialize_enum<V: Visitor<'v>>(
@@ -252,10 +233,10 @@ impl<'v> de::Deserializer<'v> for Decoder<'v> {
     }
 
     fn deserialize_unit<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.value.data {
-            Data::Null => self.place(visitor.visit_unit()),
-            _ => Err(self.wrong("null")),
+        if self.value.data != Data::Null {
+            return Err(self.wrong("null"));
         }
+        self.place(visitor.visit_unit())
     }
 
     fn deserialize_ignored_any<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Error> {

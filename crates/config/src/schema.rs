@@ -108,7 +108,7 @@ impl<'s> Shape<'s> {
     }
 
     /// For a block `a.b` where only `a` is a property and an array: the property and the variant.
-    pub(crate) fn ordered<'n>(self, name: &'n str) -> Option<(&'n str, &'n str)> {
+    pub(crate) fn ordered(self, name: &str) -> Option<(&str, &str)> {
         let (property, variant) = name.split_once('.')?;
         if self.property(name).is_some() {
             return None;
@@ -159,7 +159,9 @@ fn collect_pipelines(value: &Value, shape: Shape<'_>, found: &mut Vec<(String, L
     match &value.data {
         Data::String(name) if named => found.push((name.clone(), value.at.clone())),
         Data::Array(items) => {
-            items.iter().for_each(|item| collect_pipelines(item, shape.item(), found));
+            for item in items {
+                collect_pipelines(item, shape.item(), found);
+            }
         }
         Data::Object(object) => {
             for field in &object.fields {

@@ -23,8 +23,51 @@ pub struct Value {
     pub data: Data,
     /// Where the expression or block stands that gave it.
     pub at: Location,
-    /// The environment variable that it was read from, so that printing it shows the name only.
-    pub variable: Option<Arc<str>>,
+    /// For text that holds environment variables: how it was put together, so that printing it shows
+    /// their names and not what they hold.
+    pub origin: Option<Origin>,
+}
+
+/// Text put together of literal parts and environment variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    parts: Arc<[Part]>,
+}
+
+/// A part of such text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// As it is.
+    Text(String),
+    /// What the environment variable of this name holds.
+    Variable(String),
+}
+
+impl Origin {
+    /// Text that is one environment variable.
+    pub fn variable(name: impl Into<String>) -> Self {
+        Self { parts: Arc::new([Part::Variable(name.into())]) }
+    }
+
+    /// The parts in their order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// How two texts one behind the other are put together, if one holds a variable.
+    pub(crate) fn joined(first: &Value, second: &Value) -> Option<Self> {
+        if first.origin.is_none() && second.origin.is_none() {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for value in [first, second] {
+            match &value.origin {
+                Some(origin) => parts.extend_from_slice(&origin.parts),
+                None => parts.push(Part::Text(value.text()?.to_owned())),
+            }
+        }
+        Some(Self { parts: parts.into() })
+    }
 }
 
 /// What a value is.
@@ -142,7 +185,7 @@ impl std::fmt::Display for Reference {
 impl Value {
     /// A value at a place.
     pub fn new(data: Data, at: Location) -> Self {
-        Self { data, at, variable: None }
+        Self { data, at, origin: None }
     }
 
     /// Text at a place.
@@ -162,11 +205,15 @@ impl Value {
 
     /// The text, if it is text that may be shown.
     pub fn as_str(&self) -> Option<&str> {
-        match &self.data {
-            Data::String(text) => Some(text),
-            Data::OptionalSecret { text, is_secret: false } => Some(text.expose()),
-            _ => None,
+        if self.kind() == "secret" { None } else { self.text() }
+    }
+
+    /// The text, secret or not.
+    pub fn text(&self) -> Option<&str> {
+        if let Data::Secret(text) | Data::OptionalSecret { text, .. } = &self.data {
+            return Some(text.expose());
         }
+        if let Data::String(text) = &self.data { Some(text) } else { None }
     }
 
     /// The items, if this is an array.

@@ -219,13 +219,15 @@ impl Core {
         }
     }
 
-    /// Writes the cursors of all sinks, as far as they have moved without a settlement.
+    /// Writes the cursors of all sinks, as far as they, or the end that they remember, have moved
+    /// without a settlement.
     pub(crate) fn save_cursors(&self) {
         let end = self.visible_end();
         let mut cursors = self.cursors.lock();
         for sink in 0..self.sinks.len() {
             let lows = cursors.lanes.get(sink).map(|lanes| lanes.each_ref().map(Cursor::low));
-            if lows != Some(cursors.durable_lows(sink)) {
+            let area = cursors.areas.get(sink).copied().unwrap_or(usize::MAX);
+            if lows != Some(cursors.durable_lows(sink)) || cursors.file.floor(area) < end {
                 cursors.save(sink, end);
             }
         }

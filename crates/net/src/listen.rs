@@ -12,6 +12,7 @@ mod connection;
 mod endpoint;
 mod handler;
 mod io;
+mod meter;
 mod refuse;
 mod reply;
 mod serve;

@@ -93,7 +93,7 @@ impl Attributes {
             if let Some(constants) = self.constants.as_ref().filter(|one| one.is_right(&has)) {
                 return draft.set_tail(index, constants.tail);
             }
-            
+            draft.settle_tail(index);
         }
         out.clear();
         let target = Target::from(draft.signal());

@@ -1,9 +1,9 @@
 //! The check on arrival: the only way bytes become a batch.
 //!
 //! Accepts what any protobuf decoder with the OTLP definitions accepts, within [`Limits`], and
-//! names the byte and the field of what it refuses. Two parts share the work: [`walk`] goes through
+//! names the byte and the field of what it refuses. Two parts share the work: `walk` goes through
 //! a batch once, fast, and indexes it on the way; where it meets something it cannot vouch for it
-//! asks [`exact`], which is slower, knows every encoding and writes the error.
+//! asks `exact`, which is slower, knows every encoding and writes the error.
 
 mod error;
 mod exact;

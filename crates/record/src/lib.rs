@@ -1,9 +1,9 @@
 //! What travels through Bessemer: OTLP batches that are checked once and never decoded.
 //!
-//! A batch stays the protobuf bytes it arrived as. [`Checked`] is the proof that those bytes are well
-//! formed; views read fields in place and cannot fail; a [`Draft`] holds an index of the records and
-//! what processors did to them, and writes each destination's batch by copying untouched ranges.
-//! No async and no I/O here.
+//! A batch stays the protobuf bytes it arrived as. [`Checked`] is the proof that those bytes are
+//! well formed; views read fields in place and cannot fail; a [`Draft`] holds an index of the
+//! records and what processors did to them, and writes each destination's batch by copying
+//! untouched ranges. No async and no I/O here.
 
 pub mod check;
 pub mod draft;

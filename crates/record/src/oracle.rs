@@ -421,30 +421,27 @@ fn disguised_message(message: &'static Message, bytes: &[u8], random: &mut Rando
 }
 
 fn put_disguised(out: &mut Vec<u8>, field: &schema::Field, content: &[u8], random: &mut Random) {
-    match field.kind {
-        schema::Kind::Fixed64s if random.one_in(2) => {
-            for number in content.chunks(8) {
-                put_long_tag(out, field.number, FIXED64, random);
-                out.extend_from_slice(number);
-            }
+    let unpacked = random.one_in(2);
+    if unpacked && matches!(field.kind, schema::Kind::Fixed64s) {
+        for number in content.chunks(8) {
+            put_long_tag(out, field.number, FIXED64, random);
+            out.extend_from_slice(number);
         }
-        schema::Kind::Varints if random.one_in(2) => {
-            let mut rest = content;
-            while let Some((number, len)) = crate::wire::read_varint(rest) {
-                put_long_tag(out, field.number, VARINT, random);
-                put_long(out, number, random);
-                rest = &rest[len..];
-            }
+    } else if unpacked && matches!(field.kind, schema::Kind::Varints) {
+        let mut rest = content;
+        while let Some((number, len)) = crate::wire::read_varint(rest) {
+            put_long_tag(out, field.number, VARINT, random);
+            put_long(out, number, random);
+            rest = &rest[len..];
         }
-        kind => {
-            let content = kind.message().map_or_else(
-                || content.to_vec(),
-                |inner| disguised_message(inner, content, random),
-            );
-            put_long_tag(out, field.number, LEN, random);
-            put_long(out, content.len() as u64, random);
-            out.extend_from_slice(&content);
-        }
+    } else {
+        let content = field
+            .kind
+            .message()
+            .map_or_else(|| content.to_vec(), |inner| disguised_message(inner, content, random));
+        put_long_tag(out, field.number, LEN, random);
+        put_long(out, content.len() as u64, random);
+        out.extend_from_slice(&content);
     }
 }
 

@@ -4,6 +4,11 @@
 //! known only at run time: it stays a reference, and an operator or function that would need its
 //! value is an error that says so.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not named is treated alike, whatever it is"
+)]
+
 use std::sync::Arc;
 
 use super::literal::{unquote, whole};
@@ -14,7 +19,7 @@ use super::tree::{Entry, Expression, Extent, Link, Shape, Step};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::environment::Environment;
 use crate::source::{Location, Source};
-use crate::value::{Data, Field, Form, Number, Object, Value};
+use crate::value::{Data, Field, Form, Number, Object, Origin, Value};
 
 /// A value, or the first finding that kept it from existing.
 pub(crate) type Evaluated = Result<Value, Box<Diagnostic>>;
@@ -65,7 +70,9 @@ impl Evaluator<'_> {
                 for link in links {
                     let operand = self.expression(&link.operand)?;
                     let data = operate::binary(&value, link.operator, &operand)?;
-                    value = Value::new(data, self.location(expression.at));
+                    let is_sum = link.operator == Operator::Plus;
+                    let origin = if is_sum { Origin::joined(&value, &operand) } else { None };
+                    value = Value { data, at: at.clone(), origin };
                 }
                 return Ok(value);
             }
@@ -209,18 +216,16 @@ impl Evaluator<'_> {
 
     fn access(&self, value: &Value, name: &str, name_at: Extent, at: Location) -> Evaluated {
         match &value.data {
-            Data::Object(object) => match object.get(name) {
-                Some(found) => {
-                    Ok(Value { data: found.data.clone(), at, variable: found.variable.clone() })
+            Data::Object(object) => {
+                if let Some(found) = object.get(name) {
+                    let found = found.clone();
+                    return Ok(Value { at, ..found });
                 }
-                None => {
-                    let message = format!("field {name:?} does not exist");
-                    let finding =
-                        Diagnostic::error(Code::Evaluation, &self.location(name_at), message);
-                    let names = object.fields.iter().map(|field| field.name.as_str());
-                    Err(Box::new(finding.with_nearest(name, names)))
-                }
-            },
+                let message = format!("field {name:?} does not exist");
+                let finding = Diagnostic::error(Code::Evaluation, &self.location(name_at), message);
+                let names = object.fields.iter().map(|field| field.name.as_str());
+                Err(Box::new(finding.with_nearest(name, names)))
+            }
             Data::Reference(reference) => {
                 let mut reference = reference.clone();
                 if !reference.export.is_empty() {
@@ -246,16 +251,12 @@ fn index_of(value: &Value, index: &Value, at: Location) -> Evaluated {
         (Data::Array(items), Data::Number(number)) => {
             let number = number.as_i64();
             let item = usize::try_from(number).ok().and_then(|number| items.get(number));
-            match item {
-                Some(item) => {
-                    Ok(Value { data: item.data.clone(), at, variable: item.variable.clone() })
-                }
-                None => {
-                    let length = items.len();
-                    let text = "is out of range of array with length";
-                    fail(&index.at, format!("index {number} {text} {length}"))
-                }
+            if let Some(item) = item.cloned() {
+                return Ok(Value { at, ..item });
             }
+            let length = items.len();
+            let text = "is out of range of array with length";
+            fail(&index.at, format!("index {number} {text} {length}"))
         }
         (Data::Object(object), Data::String(name)) => {
             let found = object.get(name).cloned().unwrap_or_default();

@@ -27,7 +27,7 @@ use super::lower;
 mod instance;
 mod scope;
 
-/// Components that one configuration may have, after custom ones are expanded.
+/// Components that one configuration may have, custom ones and what they consist of.
 const NODES_MAX: usize = 10_000;
 
 /// Blocks that set the process and make no component.
@@ -202,9 +202,10 @@ impl<'e> Unit<'e> {
                         .with_help(format!("write {name} \"default\" {{")),
                 );
             }
-            let canonical = match &kind {
-                EntryKind::Component(row) => row.name.clone(),
-                _ => block.name.clone(),
+            let canonical = if let EntryKind::Component(row) = &kind {
+                row.name.clone()
+            } else {
+                block.name.clone()
             };
             let id = format!("{canonical}.{}{}", self.prefix, block.label());
             for written in [&block.name, &canonical] {
@@ -324,6 +325,7 @@ impl<'e> Unit<'e> {
     }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "boxed is how results carry findings")]
 /// Stands for a finding that was reported where its cause is; it is not reported again.
 fn already_reported(at: &Location) -> Box<Diagnostic> {
     Box::new(Diagnostic::error(Code::Module, at, ""))

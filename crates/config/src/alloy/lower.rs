@@ -1,5 +1,10 @@
 //! From the body of a block to settings, and from settings to the wires of a component.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not named is treated alike, whatever it is"
+)]
+
 use std::collections::HashSet;
 
 use bessemer_record::Signal;
@@ -169,17 +174,17 @@ pub(super) fn wires(engine: &Engine<'_>, node: &mut Node, row: &RowInfo) -> Vec<
         engine.report(Diagnostic::error(Code::Duplicate, &output.value.at, message));
     }
     for field in output.value.as_object().map_or(&[][..], |object| &object.fields) {
-        match Signal::ALL.iter().find(|signal| signal.as_str() == field.name) {
-            Some(signal) => add(&[*signal], &field.value),
-            None => {
-                let message = format!("output has no signal \"{}\"", field.name);
-                let names = Signal::ALL.iter().map(|signal| signal.as_str());
-                engine.report(
-                    Diagnostic::error(Code::UnknownSetting, &field.name_at, message)
-                        .with_nearest(&field.name, names),
-                );
-            }
+        let named = Signal::ALL.iter().find(|signal| signal.as_str() == field.name);
+        if let Some(signal) = named {
+            add(&[*signal], &field.value);
+            continue;
         }
+        let message = format!("output has no signal \"{}\"", field.name);
+        let names = Signal::ALL.iter().map(|signal| signal.as_str());
+        engine.report(
+            Diagnostic::error(Code::UnknownSetting, &field.name_at, message)
+                .with_nearest(&field.name, names),
+        );
     }
     edges
 }

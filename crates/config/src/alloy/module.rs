@@ -12,7 +12,7 @@ use super::lower;
 use super::tree::{Block, Statement};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Location, Source};
-use crate::value::{Data, Value};
+use crate::value::Value;
 
 /// How deep modules may import each other.
 const IMPORT_DEPTH_MAX: usize = 16;
@@ -123,16 +123,12 @@ impl Module {
             let message = format!("import.{origin} needs \"{field}\"");
             return engine.report(Diagnostic::error(Code::Missing, &at, message));
         };
-        let text = match &value.data {
-            Data::String(text) => text.clone(),
-            Data::Secret(text) | Data::OptionalSecret { text, .. } => text.expose().to_owned(),
-            _ => {
-                let message = format!("\"{field}\" should be string, got {}", value.kind());
-                return engine.report(Diagnostic::error(Code::WrongValue, &value.at, message));
-            }
+        let Some(text) = value.text() else {
+            let message = format!("\"{field}\" should be string, got {}", value.kind());
+            return engine.report(Diagnostic::error(Code::WrongValue, &value.at, message));
         };
         let sources = if origin == "file" {
-            files(engine, &text, source, &value.at)
+            files(engine, text, source, &value.at)
         } else {
             let name = format!("{} (import.string \"{}\")", source.name(), block.label());
             vec![Source::new(name, text)]

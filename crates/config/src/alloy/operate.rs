@@ -3,6 +3,11 @@
 //! Numbers are signed, unsigned or floating; an operation on two kinds uses the wider one, whole
 //! numbers wrap. Text that is a secret stays one whatever is added to it.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not named is treated alike, whatever it is"
+)]
+
 use bessemer_runtime::Secret;
 
 use super::token::Operator;
@@ -15,6 +20,7 @@ const ITEMS_MAX: usize = 1_000_000;
 
 type Operated = Result<Data, Box<Diagnostic>>;
 
+#[expect(clippy::unnecessary_box_returns, reason = "boxed is how results carry findings")]
 fn fail(value: &Value, message: impl Into<String>) -> Box<Diagnostic> {
     if let Data::Reference(reference) = &value.data {
         let message = format!("{reference} is known only at run time");
@@ -296,7 +302,12 @@ mod tests {
         check(int(i64::MAX), Operator::Plus, int(1), &int(i64::MIN));
         check(int(i64::MIN), Operator::Divide, int(-1), &int(i64::MIN));
         check(int(2), Operator::Power, int(10), &int(1024));
-        check(int(3), Operator::Power, int(i64::MAX), &int(power(3, i64::MAX as u64) as i64));
+        check(
+            int(3),
+            Operator::Power,
+            int(i64::MAX),
+            &int(power(3, i64::MAX as u64).cast_signed()),
+        );
         check(int(2), Operator::Power, int(-1), &Data::Number(Number::Float(0.5)));
         check(int(7), Operator::Divide, int(2), &int(3));
     }

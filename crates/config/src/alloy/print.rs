@@ -3,7 +3,10 @@
 //! A value that came from an environment variable is written as the call that read it: the text is
 //! where secrets would leak into.
 
-use std::fmt::Write as _;
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not named is treated alike, whatever it is"
+)]
 
 use bessemer_record::Signal;
 
@@ -13,7 +16,7 @@ use super::scanner::is_name;
 use crate::catalog::PIPELINE;
 use crate::graph::{Edge, Graph, Node};
 use crate::source::Source;
-use crate::value::{Data, Form, Number, Object, Value};
+use crate::value::{Data, Form, Number, Object, Part, Value};
 
 pub(super) fn print(graph: &Graph) -> String {
     let mut out = String::new();
@@ -84,10 +87,10 @@ fn list<'e>(edges: impl Iterator<Item = &'e Edge>, export: &str) -> String {
 }
 
 fn attribute(out: &mut String, name: &str, value: &str) {
-    // Writing to a String can not fail.
-    if writeln!(out, "{name} = {value}").is_err() {
-        out.push('\n');
-    }
+    out.push_str(name);
+    out.push_str(" = ");
+    out.push_str(value);
+    out.push('\n');
 }
 
 fn body(out: &mut String, object: &Object) {
@@ -117,14 +120,13 @@ fn block(out: &mut String, name: &str, object: &Object) {
 }
 
 fn expression(out: &mut String, value: &Value) {
-    if let Some(variable) = &value.variable {
-        let name = quote(variable);
-        let call = match &value.data {
-            // Text that is not what the variable says came from the default behind it.
-            Data::String(_) => format!("sys.env({name})"),
-            _ => format!("encoding.from_json(sys.env({name}))"),
+    if let Some(origin) = &value.origin {
+        let part = |part: &Part| match part {
+            Part::Text(text) => quote(text),
+            Part::Variable(name) => format!("sys.env({})", quote(name)),
         };
-        return out.push_str(&call);
+        let parts: Vec<_> = origin.parts().iter().map(part).collect();
+        return out.push_str(&parts.join(" + "));
     }
     match &value.data {
         Data::Null => out.push_str("null"),

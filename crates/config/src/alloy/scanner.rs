@@ -102,13 +102,13 @@ impl<'t> Scanner<'t> {
             '=' => Kind::Assign,
             '|' => self.doubled(first, Operator::Or, faults),
             '&' => self.doubled(first, Operator::And, faults),
-            _ => match self.operator(first) {
-                Some(operator) => Kind::Operator(operator),
-                None => {
-                    faults.push((start, illegal(first)));
-                    Kind::Illegal
+            _ => {
+                if let Some(operator) = self.operator(first) {
+                    return Kind::Operator(operator);
                 }
-            },
+                faults.push((start, illegal(first)));
+                Kind::Illegal
+            }
         }
     }
 

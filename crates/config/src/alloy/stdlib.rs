@@ -1,12 +1,10 @@
 //! The functions and constants of Alloy's standard library, with its deprecated short names.
 
-use std::sync::Arc;
-
 use super::evaluate::Evaluated;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::environment::Environment;
 use crate::source::Location;
-use crate::value::{Data, Field, Form, Object, Value};
+use crate::value::{Data, Field, Form, Object, Origin, Value};
 
 mod array;
 mod encoding;
@@ -125,6 +123,7 @@ pub(crate) fn constants(environment: &dyn Environment, at: Location) -> Value {
     Value::new(Data::Object(Object { fields, form: Form::Literal }), at)
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "boxed is how results carry findings")]
 impl Call<'_> {
     /// A finding about the call as a whole.
     fn fail(&self, message: impl std::fmt::Display) -> Box<Diagnostic> {
@@ -187,9 +186,10 @@ impl Call<'_> {
 
     fn bool(&self, index: usize) -> Result<bool, Box<Diagnostic>> {
         let value = self.argument(index)?;
-        match value.data {
-            Data::Bool(truth) => Ok(truth),
-            _ => Err(self.wrong_type(value, "bool")),
+        if let Data::Bool(truth) = value.data {
+            Ok(truth)
+        } else {
+            Err(self.wrong_type(value, "bool"))
         }
     }
 
@@ -206,7 +206,7 @@ fn env(call: &Call<'_>) -> Evaluated {
     call.exactly(1)?;
     let name = call.text(0)?;
     let text = call.environment.variable(&name).unwrap_or_default();
-    Ok(Value { variable: Some(Arc::from(name)), ..call.string(text) })
+    Ok(Value { origin: Some(Origin::variable(name)), ..call.string(text) })
 }
 
 fn nonsensitive(call: &Call<'_>) -> Evaluated {
@@ -222,6 +222,7 @@ fn nonsensitive(call: &Call<'_>) -> Evaluated {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one signature for all functions")]
 fn coalesce(call: &Call<'_>) -> Evaluated {
     let first = call.arguments.iter().find(|value| !is_zero(&value.data));
     let found = first.or(call.arguments.last()).cloned();

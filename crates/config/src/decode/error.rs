@@ -88,6 +88,13 @@ fn kind(unexpected: &de::Unexpected<'_>) -> &'static str {
         de::Unexpected::Seq => "array",
         de::Unexpected::Map => "object",
         de::Unexpected::Unit | de::Unexpected::Option => "null",
-        _ => "a value of another kind",
+        de::Unexpected::Bytes(_)
+        | de::Unexpected::NewtypeStruct
+        | de::Unexpected::Enum
+        | de::Unexpected::UnitVariant
+        | de::Unexpected::NewtypeVariant
+        | de::Unexpected::TupleVariant
+        | de::Unexpected::StructVariant
+        | de::Unexpected::Other(_) => "a value of another kind",
     }
 }

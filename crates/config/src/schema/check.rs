@@ -36,8 +36,8 @@ impl Checker {
             Data::String(text) => self.text(text, &at, shape, name),
             Data::Number(number) => self.number(*number, &at, shape, name),
             Data::Array(items) => {
-                if shape.get("items").is_some() {
-                    items.iter_mut().for_each(|item| self.value(item, shape.item(), name));
+                for item in items.iter_mut().filter(|_| shape.get("items").is_some()) {
+                    self.value(item, shape.item(), name);
                 }
             }
             Data::Object(object) => self.object(object, &at, shape, name),
@@ -85,12 +85,14 @@ impl Checker {
 
     /// Whether the value is of a type that the schema names; reports if not.
     fn is_expected(&mut self, value: &mut Value, shape: Shape<'_>, name: &str) -> bool {
-        if value.is_repeated_block() && shape.allows("object") && !shape.allows("array") {
-            if let Some(second) = value.as_array().and_then(|items| items.get(1)) {
-                let message = format!("block \"{name}\" may be given only once");
-                self.findings.push(Diagnostic::error(Code::Duplicate, &second.at, message));
-                return false;
-            }
+        if value.is_repeated_block()
+            && shape.allows("object")
+            && !shape.allows("array")
+            && let Some(second) = value.as_array().and_then(|items| items.get(1))
+        {
+            let message = format!("block \"{name}\" may be given only once");
+            self.findings.push(Diagnostic::error(Code::Duplicate, &second.at, message));
+            return false;
         }
         if matches!(value.data, Data::Reference(_)) {
             let is_wanted = shape.types().is_empty() || shape.format() == "reference";
@@ -190,7 +192,7 @@ impl Checker {
     }
 }
 
-fn constants<'s>(shape: Shape<'s>) -> Vec<&'s str> {
+fn constants(shape: Shape<'_>) -> Vec<&str> {
     let single = shape.get("const").and_then(Json::as_str);
     shape.strings("enum").chain(single).collect()
 }

@@ -12,22 +12,21 @@ pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
         return;
     }
     let takes_number = shape.allows("integer") || shape.allows("number");
-    match &value.data {
-        Data::Number(number) if shape.allows("string") && !takes_number => {
+    if let Data::Number(number) = &value.data {
+        let whole = number.whole().and_then(|whole| i64::try_from(whole).ok());
+        if shape.allows("string") && !takes_number {
             value.data = Data::String(number.to_string());
+        } else if let (Number::Float(_), Some(whole)) = (number, whole)
+            && !shape.allows("number")
+        {
+            value.data = Data::Number(Number::Int(whole));
         }
-        Data::Number(number @ Number::Float(_)) if !shape.allows("number") => {
-            let whole = number.whole().and_then(|whole| i64::try_from(whole).ok());
-            if let Some(whole) = whole {
-                value.data = Data::Number(Number::Int(whole));
-            }
-        }
-        Data::String(text) if takes_number && !shape.allows("string") => {
-            if let Some(number) = number(text) {
-                value.data = Data::Number(number);
-            }
-        }
-        _ => {}
+    } else if let Data::String(text) = &value.data
+        && takes_number
+        && !shape.allows("string")
+        && let Some(number) = number(text)
+    {
+        value.data = Data::Number(number);
     }
 }
 

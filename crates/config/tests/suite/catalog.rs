@@ -60,6 +60,7 @@ pub(crate) struct Attributes {
 
 #[derive(Debug, Deserialize, JsonSchema, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the setting has the name of its block")]
 pub(crate) struct Action {
     pub(crate) key: String,
     pub(crate) action: String,

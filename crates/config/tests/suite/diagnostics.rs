@@ -174,9 +174,10 @@ fn values_that_only_an_attack_makes_are_refused() {
     for level in 1..25 {
         let below = level - 1;
         let value = if below == 0 { "d0.x.v".to_owned() } else { format!("d{below}.x.v") };
-        text.push_str(&format!(
+        let part = format!(
             "declare \"d{level}\" {{\n argument \"v\" {{ }}\n export \"v\" {{ value = argument.v.value + argument.v.value }}\n}}\nd{level} \"x\" {{ v = {value} }}\n"
-        ));
+        );
+        text.push_str(&part);
     }
     let found = findings(&text);
     assert!(found[0].contains("BSM-0103"), "{found:?}");

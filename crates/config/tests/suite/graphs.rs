@@ -40,7 +40,7 @@ otelcol.auth.basic "creds" {
 
 otelcol.exporter.otlp "local" {
   client {
-    endpoint = "localhost:4317"
+    endpoint = "localhost:" + sys.env("PORT")
     auth     = otelcol.auth.basic.creds.handler
     headers  = { "api-key" = coalesce(env("KEY"), "none") }
   }
@@ -112,6 +112,7 @@ fn printing_and_reading_back_is_the_identity() {
     let dialects = dialects();
     let printed = dialects[0].print(&first);
     assert!(printed.contains("sys.env(\"TOKEN\")"), "{printed}");
+    assert!(printed.contains("\"localhost:\" + sys.env(\"PORT\")"), "{printed}");
     assert!(!printed.contains("hunter2"), "{printed}");
     assert_eq!(graph(&printed), first, "{printed}");
 }

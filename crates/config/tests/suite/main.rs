@@ -1,9 +1,16 @@
 //! Configurations from text to graph, settings and diagnostics, through the public interface.
 
+#[cfg(test)]
 mod catalog;
+#[cfg(test)]
 mod decoding;
+#[cfg(test)]
 mod diagnostics;
+#[cfg(test)]
 mod formatting;
+#[cfg(test)]
 mod graphs;
+#[cfg(test)]
 mod modules;
+#[cfg(test)]
 mod properties;

@@ -159,9 +159,9 @@ fn an_explosion_of_components_ends_at_the_limit() {
     let mut text = String::from("declare \"d0\" {\n otelcol.processor.batch \"b\" { }\n}\n");
     for level in 1..20 {
         let below = level - 1;
-        text.push_str(&format!(
-            "declare \"d{level}\" {{\n d{below} \"l\" {{ }}\n d{below} \"r\" {{ }}\n}}\n"
-        ));
+        let part =
+            format!("declare \"d{level}\" {{\n d{below} \"l\" {{ }}\n d{below} \"r\" {{ }}\n}}\n");
+        text.push_str(&part);
     }
     text.push_str("d19 \"x\" { }\n");
     let found = messages(&[("m.alloy", &text)]);

@@ -250,14 +250,14 @@ proptest! {
 
     #[test]
     fn any_text_is_read_without_panic(text in any::<String>()) {
-        let _ = load(&text);
-        let _ = format("any", &text);
+        drop(load(&text));
+        drop(format("any", &text));
     }
 
     #[test]
     fn any_soup_of_words_is_read_without_panic(text in soup()) {
-        let _ = load(&text);
-        let _ = alloy::check_expression(&Source::new("soup", text.as_str()), Strictness::Alloy);
+        drop(load(&text));
+        drop(alloy::check_expression(&Source::new("soup", text.as_str()), Strictness::Alloy));
     }
 
     #[test]
@@ -283,7 +283,7 @@ proptest! {
     fn any_expression_evaluates_without_panic(text in soup()) {
         let variables = std::collections::BTreeMap::new();
         let environment = crate::catalog::environment();
-        let _ = alloy::evaluate(&Source::new("soup", text), &variables, &environment);
+        drop(alloy::evaluate(&Source::new("soup", text), &variables, &environment));
     }
 
     #[test]
@@ -291,7 +291,7 @@ proptest! {
         let text = std::format!("string.format(\"{layout}\", 1, -2.5, \"x\", [1, null], {{a = true}})");
         let variables = std::collections::BTreeMap::new();
         let environment = crate::catalog::environment();
-        let _ = alloy::evaluate(&Source::new("layout", text), &variables, &environment);
+        drop(alloy::evaluate(&Source::new("layout", text), &variables, &environment));
     }
 
     #[test]

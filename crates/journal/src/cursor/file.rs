@@ -180,6 +180,11 @@ impl CursorFile {
         self.areas.get(area).map(|area| area.saved.clone()).unwrap_or_default()
     }
 
+    /// The number that an area remembers as the next.
+    pub(crate) fn floor(&self, area: usize) -> u64 {
+        self.areas.get(area).map_or(u64::MAX, |area| area.saved.floor)
+    }
+
     /// Writes an area, not yet durable. When that fails it is written again at the next sync.
     pub(crate) fn write(&mut self, area: usize, floor: u64, lanes: [Saved; 2]) {
         let Some(place) = self.areas.get_mut(area) else { return };

@@ -61,7 +61,12 @@ pub enum Fault {
     Short,
     /// Fails with `EINTR`.
     Interrupted,
+    /// Nothing happens any more: what was not synced stays that way. For power cuts at a call.
+    Off,
 }
+
+/// What calls to a disk that is off return.
+const OFF_ERRNO: i32 = 19;
 
 /// Which calls fail.
 #[derive(Debug, Clone, Copy)]
@@ -202,6 +207,7 @@ impl State {
         match struck {
             Some(Fault::Io) => Err(io::Error::from_raw_os_error(5)),
             Some(Fault::Full) => Err(io::Error::from_raw_os_error(28)),
+            Some(Fault::Off) => Err(io::Error::from_raw_os_error(OFF_ERRNO)),
             Some(Fault::Interrupted) => Err(io::ErrorKind::Interrupted.into()),
             other => Ok(other),
         }

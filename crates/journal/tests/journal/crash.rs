@@ -98,10 +98,17 @@ fn calls_of_a_healthy_run() -> u64 {
 fn any_single_call_may_fail_in_any_way_without_losing_what_was_acknowledged() {
     let calls = calls_of_a_healthy_run();
     assert!(calls > 100, "{calls}");
-    for fault in [Fault::Io, Fault::Full, Fault::Short, Fault::Interrupted] {
+    let kinds = [
+        (Fault::Io, None, calls),
+        (Fault::Full, None, calls),
+        (Fault::Short, Some(Call::Write), calls / 3),
+        (Fault::Interrupted, Some(Call::Write), calls / 3),
+        (Fault::Interrupted, Some(Call::Read), calls / 3),
+    ];
+    for (fault, call, calls) in kinds {
         for after in 0..calls {
             let world = small_world(after);
-            world.disk.fail(Rule { call: None, after, times: 1, fault });
+            world.disk.fail(Rule { call, after, times: 1, fault });
             let mut oracle = Oracle::default();
             work(&world, &mut oracle);
             world.disk.heal();
@@ -126,11 +133,11 @@ fn the_disk_may_die_at_any_call_and_come_back_after_a_kill() {
 fn the_power_may_go_at_any_call_whatever_of_the_unsynced_sectors_is_kept() {
     for after in 0..calls_of_a_healthy_run() {
         let world = small_world(after);
-        world.disk.fail(Rule { call: None, after, times: u64::MAX, fault: Fault::Io });
+        world.disk.fail(Rule { call: None, after, times: u64::MAX, fault: Fault::Off });
         let mut oracle = Oracle::default();
         work(&world, &mut oracle);
         world.disk.heal();
-        for seed in 0..4 {
+        for seed in 0..3 {
             let random = SystemRandom::seeded(after * 100 + seed);
             let cut = world.with_disk(world.disk.after_power_cut(&random));
             check(&cut, &oracle, Again::Perhaps);
@@ -148,7 +155,7 @@ fn the_power_may_go_again_during_recovery() {
         let random = SystemRandom::seeded(depth);
         disk = disk.after_power_cut(&random);
         let world = world.with_disk(disk.clone());
-        disk.fail(Rule { call: None, after: depth * 5, times: u64::MAX, fault: Fault::Io });
+        disk.fail(Rule { call: None, after: depth * 5, times: u64::MAX, fault: Fault::Off });
         if let Ok((mut live, _)) = world.try_open() {
             live.engine.maintain();
         }
@@ -235,6 +242,28 @@ fn a_full_disk_refuses_appends_while_delivery_and_deletion_go_on_until_space_ret
         let left = world.segments("main");
         assert!(left.len() <= 1, "round {round}: {left:?}");
         world.disk.set_capacity(Some(2 << 20));
+    }
+}
+
+#[test]
+fn what_recovery_serves_survives_a_power_cut_though_it_was_never_acknowledged() {
+    let world = small_world(1);
+    let mut live = world.open();
+    live.append(vec![entry(0, 100, &[A, B], Lane::Normal)]).unwrap();
+    world.disk.fail(Rule { call: Some(Call::Sync), after: 0, times: u64::MAX, fault: Fault::Off });
+    live.append(vec![entry(1, 100, &[A, B], Lane::Normal)]).unwrap_err();
+    drop(live);
+    world.disk.heal();
+    let world = world.with_disk(world.disk.after_kill());
+    let mut live = world.open();
+    let served = live.read(A, Lane::Normal).len();
+    live.append(vec![entry(2, 100, &[A, B], Lane::Normal)]).unwrap();
+    drop(live);
+    for seed in 0..20 {
+        let disk = world.disk.after_power_cut(&SystemRandom::seeded(seed));
+        let (live, report) = world.with_disk(disk).try_open().unwrap();
+        assert_eq!(live.read(B, Lane::Normal).len(), served + 1);
+        assert!(report.lost.is_empty(), "{report:?}");
     }
 }
 

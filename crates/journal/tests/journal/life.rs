@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bessemer_journal::disk::mem::Call;
+use bessemer_journal::disk::mem::{Call, Fault, Rule};
 use bessemer_journal::{Lane, SinkSpec};
 use bessemer_runtime::Random;
 use proptest::prelude::*;
@@ -90,6 +90,30 @@ fn settled_entries_are_deleted_cursor_first_then_directory_then_file() {
     let (cursors, directory) = (at(Call::Sync, "cursors"), at(Call::SyncDir, "main"));
     let unlink = at(Call::Unlink, "main");
     assert!(cursors < directory && directory < unlink, "{calls:?}");
+}
+
+#[test]
+fn nothing_is_deleted_while_cursors_cannot_be_made_durable() {
+    let world = World::new(1);
+    let mut live = world.open();
+    for n in 0..40 {
+        live.append(vec![normal(n, 90_000)]).unwrap();
+    }
+    live.engine.maintain();
+    let before = world.segments("main");
+    for sink in [A, B] {
+        live.settle_each(sink, &live.read(sink, Lane::Normal));
+    }
+    world.disk.fail(Rule { call: Some(Call::Sync), after: 0, times: 3, fault: Fault::Io });
+    for _ in 0..3 {
+        live.engine.maintain();
+        assert_eq!(world.segments("main"), before);
+    }
+    live.engine.maintain();
+    assert_eq!(world.segments("main").len(), 1);
+    drop(live);
+    let live = world.with_disk(world.disk.after_power_cut(&*world.random)).open();
+    assert!(live.read(A, Lane::Normal).is_empty());
 }
 
 #[test]

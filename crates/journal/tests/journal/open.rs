@@ -45,6 +45,29 @@ fn a_settlement_survives_a_kill_at_once_and_a_power_cut_after_its_sync() {
         let disk = world.disk.after_power_cut(&SystemRandom::seeded(seed));
         assert_eq!(world.with_disk(disk).open().read(A, Lane::Normal).len(), 4);
     }
+    // Later settlements that are not synced may be forgotten, and must not take these with them.
+    for stored in live.read(A, Lane::Normal) {
+        live.settle(A, &stored);
+    }
+    for seed in 0..20 {
+        let disk = world.disk.after_power_cut(&SystemRandom::seeded(seed));
+        let (live, report) = world.with_disk(disk).try_open().unwrap();
+        assert!(live.read(A, Lane::Normal).len() <= 4 && report.cursors_lost.is_empty());
+    }
+}
+
+#[test]
+fn numbers_are_not_given_again_when_all_segments_are_gone() {
+    let world = World::new(1);
+    let mut live = world.open();
+    live.append((0..10).map(|n| normal(n, 100)).collect()).unwrap();
+    let next = live.journal.stats().next_sequence;
+    live.finish();
+    for path in world.segments("main") {
+        world.disk.remove(&path);
+    }
+    let mut live = world.with_disk(world.disk.after_kill()).open();
+    assert!(live.append(vec![normal(0, 1)]).unwrap().first >= next);
 }
 
 #[test]

@@ -1,14 +1,20 @@
 //! Beside the main log: dead letters and spill logs.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bessemer_journal::disk::LockGuard;
 use bessemer_journal::disk::mem::{Call, Fault, Rule};
-use bessemer_journal::{DeadLetter, DeadLetterError, Lane, SinkSpec};
+use bessemer_journal::{
+    DeadLetter, DeadLetterError, Disk, DiskFile, Journal, Lane, MemDisk, OpenMode, SinkSpec,
+};
 use bessemer_runtime::SystemRandom;
 use futures_util::FutureExt;
 
-use crate::harness::{A, Again, B, C, Live, Oracle, World, entry, payload};
+use crate::harness::{A, Again, B, C, Live, ManualClock, Oracle, World, entry, payload};
 
 fn letter(number: u64, len: usize) -> DeadLetter {
     DeadLetter {
@@ -229,14 +235,14 @@ fn a_sink_that_everything_goes_to_is_not_copied() {
 
 #[test]
 fn spilling_may_fail_at_any_call_without_losing_an_entry() {
-    let run = |after: Option<u64>| {
+    let run = |after: Option<u64>, times: u64| {
         let world = spilling_world();
         let mut live = world.open();
         let mut oracle = Oracle::default();
         append_and_deliver_to_the_fast(&mut live, &mut oracle, 0..150);
         let before = world.disk.calls();
         if let Some(after) = after {
-            world.disk.fail(Rule { call: None, after, times: 1, fault: Fault::Io });
+            world.disk.fail(Rule { call: None, after, times, fault: Fault::Io });
         }
         maintain_until_quiet(&mut live);
         world.disk.heal();
@@ -251,8 +257,99 @@ fn spilling_may_fail_at_any_call_without_losing_an_entry() {
         }
         calls
     };
-    let calls = run(None);
-    for after in (0..calls).step_by(usize::try_from(calls / 60).unwrap().max(1)) {
-        run(Some(after));
+    let calls = run(None, 0);
+    for after in (0..calls).step_by(usize::try_from(calls / 40).unwrap().max(1)) {
+        run(Some(after), 1);
+        run(Some(after), u64::MAX);
     }
+}
+
+/// A disk on which something happens just before a segment of the main log is opened to be read.
+struct HookedDisk {
+    disk: MemDisk,
+    hook: Hook,
+}
+
+type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+impl Disk for HookedDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        if mode == OpenMode::Read && path.starts_with("/j/main") {
+            let hook = self.hook.lock().unwrap().take();
+            if let Some(hook) = hook {
+                hook();
+            }
+        }
+        self.disk.open(path, mode)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_dir_all(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        self.disk.list(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.disk.unlink(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.disk.sync_dir(dir)
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        self.disk.free_bytes(dir)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
+        self.disk.lock(path)
+    }
+}
+
+#[test]
+fn a_segment_spilled_and_deleted_while_it_is_about_to_be_read_is_read_from_the_spill_log() {
+    let world = spilling_world();
+    let hook = Hook::default();
+    let disk = HookedDisk { disk: world.disk.clone(), hook: Arc::clone(&hook) };
+    let (journal, engine, _) = Journal::open_stepped(
+        Arc::new(disk),
+        Arc::<ManualClock>::clone(&world.clock),
+        Arc::<SystemRandom>::clone(&world.random),
+        world.options.clone(),
+        &world.sinks,
+    )
+    .unwrap();
+    let mut live = Live { journal, engine };
+    let mut oracle = Oracle::default();
+    for n in 0..200 {
+        let routes: &[_] = if n % 10 == 0 { &[A, C] } else { &[A, B] };
+        let group = vec![entry(n, 60_000, routes, Lane::Normal)];
+        oracle.acked(live.append(group.clone()).unwrap().first, &group);
+    }
+    for sink in [A, B] {
+        live.settle_each(sink, &live.read(sink, Lane::Normal));
+    }
+    let Live { journal, engine } = live;
+    let mut engine = Some(engine);
+    let engine_back = Arc::new(Mutex::new(None));
+    let back = Arc::clone(&engine_back);
+    let segments = world.segments("main").len();
+    *hook.lock().unwrap() = engine.take().map(|mut engine| -> Box<dyn FnOnce() + Send> {
+        Box::new(move || {
+            (0..20).for_each(|_| engine.maintain());
+            *back.lock().unwrap() = Some(engine);
+        })
+    });
+    let mut reader = journal.reader(C, Lane::Normal);
+    let served: Vec<_> = std::iter::from_fn(|| reader.try_next()).collect();
+    assert!(engine_back.lock().unwrap().is_some(), "the hook was called");
+    assert!(world.segments("main").len() < segments, "and segments went");
+    oracle.check(C, Lane::Normal, &served, Again::Never);
+    assert_eq!(journal.stats().corrupt_blocks, 0);
 }

@@ -24,6 +24,8 @@ pub(super) struct Activity {
     pub(super) head_open: AtomicBool,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
+    /// Times that the connection was judged.
+    pub(super) ticks: AtomicU32,
     /// The socket takes no more bytes.
     pub(super) write_blocked: AtomicBool,
 }
@@ -123,6 +125,7 @@ impl Judge {
     }
 
     pub(super) fn judge(&mut self, activity: &Activity, protocol: Protocol) -> Judgement {
+        activity.ticks.fetch_add(1, Relaxed);
         let (started, sent) = (activity.started.load(Relaxed), activity.sent.load(Relaxed));
         let (moved, wrote) = (started != self.started, sent != self.sent);
         (self.started, self.sent) = (started, sent);

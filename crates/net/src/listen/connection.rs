@@ -193,7 +193,7 @@ async fn http2<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    io.read_ahead(READ_AHEAD);
+    io.read_frames(READ_AHEAD);
     let builder = http2_builder(&shared.limits, shared.tasks.clone());
     let connection = Box::pin(builder.serve_connection(TokioIo::new(io), serve));
     drive(connection, Protocol::Http2, judge, activity, shared).await.map(|_ended| ())

@@ -14,6 +14,7 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::activity::{Activity, Protocol};
+use super::meter::Meter;
 
 /// What an HTTP/2 client sends first; no HTTP/1 request can begin so.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -27,12 +28,22 @@ pub(super) struct Observed<T> {
     first_read: usize,
     ahead: BytesMut,
     ahead_max: usize,
+    meter: Option<Meter>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Observed<T> {
     pub(super) fn new(stream: T, activity: Arc<Activity>) -> Self {
         let (first, ahead) = ([0; PREFACE.len()], BytesMut::new());
-        Self { stream, activity, first, first_end: 0, first_read: 0, ahead, ahead_max: 0 }
+        Self {
+            stream,
+            activity,
+            first,
+            first_end: 0,
+            first_read: 0,
+            ahead,
+            ahead_max: 0,
+            meter: None,
+        }
     }
 
     /// Begins anew with bytes that were read and not used; says whether there are any.
@@ -42,9 +53,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Observed<T> {
         !unused.is_empty()
     }
 
-    /// Reads up to `ahead_max` bytes at once from here on, however few are asked for.
-    pub(super) fn read_ahead(&mut self, ahead_max: usize) {
+    /// From here on frames of HTTP/2 are metered, and up to `ahead_max` bytes read at once, however
+    /// few are asked for.
+    pub(super) fn read_frames(&mut self, ahead_max: usize) {
         self.ahead_max = ahead_max;
+        self.meter = Some(Meter::default());
     }
 
     /// Reads until it is clear which protocol the client speaks; the bytes stay to be read.
@@ -86,8 +99,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Observed<T> {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.activity.on_read(buffer.filled().len() - before);
-        Poll::Ready(Ok(()))
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        let this = &mut *self;
+        Poll::Ready(observe(&this.activity, this.meter.as_mut(), read))
     }
 }
 
@@ -102,7 +116,10 @@ impl<T: AsyncRead + Unpin> Observed<T> {
             // The future holds no state of its own, so it may be made anew at every poll.
             let polled = pin!(self.stream.read_buf(&mut self.ahead)).poll(context);
             match polled {
-                Poll::Ready(count) => self.activity.on_read(count?),
+                Poll::Ready(count) => {
+                    count?;
+                    observe(&self.activity, self.meter.as_mut(), &self.ahead)?;
+                }
                 Poll::Pending => {
                     self.ahead = BytesMut::new();
                     return Poll::Pending;
@@ -113,6 +130,15 @@ impl<T: AsyncRead + Unpin> Observed<T> {
         buffer.put_slice(self.ahead.get(..count).unwrap_or_default());
         self.ahead.advance(count);
         Poll::Ready(Ok(()))
+    }
+}
+
+fn observe(activity: &Activity, meter: Option<&mut Meter>, read: &[u8]) -> io::Result<()> {
+    activity.on_read(read.len());
+    if meter.is_none_or(|meter| meter.may_continue(read, activity)) {
+        Ok(())
+    } else {
+        Err(io::Error::other("too many frames without data"))
     }
 }
 

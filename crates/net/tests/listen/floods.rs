@@ -129,6 +129,21 @@ async fn settings_and_pings_that_are_never_read_back_do_not_pile_up() {
 }
 
 #[tokio::test]
+async fn settings_pings_and_empty_data_without_end_end_the_connection() {
+    let ping = frame(6, 0, 0, &[0; 8]);
+    let data = frame(0, 0, 1, &[]);
+    for frames in [&ping, &frame(4, 0, 0, &[]), &data, &frame(2, 0, 3, &[0; 5])] {
+        let server = serve(&local(), Mirror::new(1000));
+        let mut stream = raw_http2(server.address).await;
+        stream.write_all(&frame(1, 4, 1, &block(&GET))).await.unwrap();
+        let frames = frames.repeat(1000);
+        flood(stream, |_| frames.clone()).await;
+        assert_eq!(server.stats.timed_out(), 0);
+        still_serves(&server).await;
+    }
+}
+
+#[tokio::test]
 async fn more_streams_than_allowed_are_refused_one_by_one() {
     let mut settings = local();
     settings.limits.streams_max = 10;

@@ -2,7 +2,8 @@
 //!
 //! The syntaxes differ in little: in RE2 `\d`, `\s`, `\w` and `\b` mean ASCII, a brace that
 //! repeats nothing is itself, `\Q...\E` quotes, any escaped punctuation is itself, and a class
-//! knows neither set operations nor nested classes. See <https://github.com/google/re2/wiki/Syntax>.
+//! knows neither set operations nor nested classes.
+//! See <https://github.com/google/re2/wiki/Syntax>.
 
 use std::iter::Peekable;
 use std::str::Chars;

@@ -1,8 +1,8 @@
 //! What one log record costs on its way from bytes that arrived to bytes that leave.
 //!
 //! A request holds 1,000 records: microseconds a request are nanoseconds a record. The last row is
-//! the whole stage: checked, indexed, bodies folded and scanned for 24 words in any case, classified,
-//! tagged, written to three outputs. It uses the allocator of the binary.
+//! the whole stage: checked, indexed, bodies folded and scanned for 24 words in any case,
+//! classified, tagged, written to three outputs. It uses the allocator of the binary.
 
 #![expect(
     clippy::expect_used,

@@ -1,6 +1,7 @@
 //! The exact check: knows every way a message can be encoded, and says what is wrong where.
 //!
-//! Goes by the tables of [`crate::schema`], with its own stack, so that nesting costs no call depth.
+//! Goes by the tables of [`crate::schema`], with its own stack, so that nesting costs no call
+//! depth.
 
 use super::error::{CheckError, CheckErrorKind};
 use super::text;

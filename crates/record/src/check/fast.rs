@@ -10,11 +10,11 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "positions fit 32 bits, as the walk refuses larger batches; bytes are cut out on purpose"
+    reason = "positions fit 32 bits, as the walk sees to; bytes are cut out on purpose"
 )]
 #![expect(
     clippy::inline_always,
-    reason = "a call in the loop over fields, or a tally that is not in a register, costs a third more"
+    reason = "a call in the loop over fields, or a tally in memory, costs a third more"
 )]
 
 use super::exact;
@@ -212,8 +212,8 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Checks an attribute of any size and value whose length is at `start`; returns its end and the
-    /// bit of its key.
+    /// Checks an attribute of any size and value whose length is at `start`; returns its end and
+    /// the bit of its key.
     #[inline(never)]
     fn attribute<const VERIFY: bool>(&mut self, start: u32, end: u32) -> Option<(u32, u64)> {
         let input = self.input;

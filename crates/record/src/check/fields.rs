@@ -2,11 +2,11 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "positions fit 32 bits, as the walk refuses larger batches; bytes are cut out on purpose"
+    reason = "positions fit 32 bits, as the walk sees to; bytes are cut out on purpose"
 )]
 #![expect(
     clippy::inline_always,
-    reason = "a call in the loop over fields, or a tally that is not in a register, costs a third more"
+    reason = "a call in the loop over fields, or a tally in memory, costs a third more"
 )]
 
 use super::facts::{Extent, key_bit_of};
@@ -22,7 +22,8 @@ const TAG_INT: u8 = 0x18;
 const TAG_DOUBLE: u8 = 0x21;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// What follows a key if the value is text: 12, the length of the value, 0A, the length of the text.
+/// What follows a key if the value is text: 12, the length of the value, 0A, the length of the
+/// text.
 ///
 /// With R bytes left of the pair the lengths are R - 4 and R - 6: this plus `R * LENGTHS`.
 const TEXT_AFTER_KEY: u32 = 0x000A_0012_u32.wrapping_sub(0x0600_0400);
@@ -39,7 +40,8 @@ pub(super) struct Tally {
 
 /// The fields in their usual encodings; each returns the position after it.
 impl<'a> Input<'a> {
-    /// The field of the message whose tag is at `start` in one or two bytes, and where its value is.
+    /// The field of the message whose tag is at `start` in one or two bytes, and where its value
+    /// is.
     #[inline(always)]
     pub(super) fn field_of(
         self,
@@ -134,7 +136,8 @@ impl<'a> Input<'a> {
         Some(next)
     }
 
-    /// Checks a number that begins at `start`, after `12 len type`; returns its bytes outside ASCII.
+    /// Checks a number that begins at `start`, after `12 len type`; returns its bytes outside
+    /// ASCII.
     #[inline(always)]
     fn short_number(self, before: u32, start: u32, rest_len: u32) -> Option<u64> {
         if before & 0xFFFF != u32::from(TAG_VALUE) | (rest_len - 4) << 8 {

@@ -4,11 +4,11 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "positions fit 32 bits, as the walk refuses larger batches; bytes are cut out on purpose"
+    reason = "positions fit 32 bits, as the walk sees to; bytes are cut out on purpose"
 )]
 #![expect(
     clippy::inline_always,
-    reason = "a call in the loop over fields, or a tally that is not in a register, costs a third more"
+    reason = "a call in the loop over fields, or a tally in memory, costs a third more"
 )]
 
 use super::text::{high_bytes, is_utf8};

@@ -6,7 +6,7 @@
 )]
 #![expect(
     clippy::inline_always,
-    reason = "a call in the loop over fields, or a tally that is not in a register, costs a third more"
+    reason = "a call in the loop over fields, or a tally in memory, costs a third more"
 )]
 
 use super::error::{CheckError, CheckErrorKind};

@@ -14,7 +14,8 @@ const ARENA_BYTES_MAX: usize = 1 << 30;
 impl Draft {
     /// Replaces the message of an item by what `edit` appends to the vector.
     ///
-    /// What it appends must be a well-formed message of the same type; if it is not, the item stays.
+    /// What it appends must be a well-formed message of the same type; if it is not, the item
+    /// stays.
     pub fn replace_item(&mut self, index: usize, edit: impl FnOnce(&[u8], &mut Vec<u8>)) {
         self.make_room();
         let Some(item) = self.columns.items.get(index).copied() else { return };
@@ -130,8 +131,8 @@ impl Draft {
         emit::field_len(self.item_bytes(index).len())
     }
 
-    /// The bytes that the containers of an item add to a batch in which those of `open`, numbers of a
-    /// resource and a scope, are written last. At most, as lengths of lengths are not known yet.
+    /// The bytes that the containers of an item add to a batch in which those of `open`, numbers of
+    /// a resource and a scope, are written last. At most, as lengths of lengths are not known yet.
     pub(crate) fn overhead(&self, index: usize, open: Option<(u32, u32)>) -> usize {
         const HEADER_BYTES_MAX: usize = 6;
         let (resource, scope) = (self.resource_group(index), self.scope_group(index));

@@ -1,8 +1,8 @@
 //! Writing the batches of the outputs.
 //!
 //! Two passes over the items, whatever the number of outputs: the first finds the sizes, the second
-//! fills one buffer of exactly that size for each output. Neighbors that stay neighbors are copied in
-//! one piece.
+//! fills one buffer of exactly that size for each output. Neighbors that stay neighbors are copied
+//! in one piece.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -35,8 +35,9 @@ pub struct Emitted {
 }
 
 impl Draft {
-    /// Writes the batches of `outputs` outputs. `by` says which one an item belongs to, counted from
-    /// 0; any other number, such as `u16::MAX`, means none. Outputs without an item get no batch.
+    /// Writes the batches of `outputs` outputs. `by` says which one an item belongs to, counted
+    /// from 0; any other number, such as `u16::MAX`, means none. Outputs without an item get no
+    /// batch.
     ///
     /// A draft that is unchanged and belongs to one output is its input.
     pub fn emit(&mut self, by: impl Fn(&Item) -> u16, outputs: usize) -> Vec<Emitted> {

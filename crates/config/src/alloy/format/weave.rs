@@ -30,9 +30,10 @@ pub(super) fn weave(source: &Source, pieces: Vec<Piece>, comments: &[Extent]) ->
         last_end: 0,
     };
     for piece in pieces {
-        match piece {
-            Piece::Word(text, at) => weaver.word(&text, at),
-            space => weaver.pending.push(space),
+        if let Piece::Word(text, at) = piece {
+            weaver.word(&text, at);
+        } else {
+            weaver.pending.push(piece);
         }
     }
     weaver.comments_before(usize::MAX, None);

@@ -1,5 +1,10 @@
 //! Expressions: operators by precedence, accesses, literals.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not named is treated alike, whatever it is"
+)]
+
 use super::Parser;
 use crate::alloy::literal::unquote;
 use crate::alloy::token::{Kind, Operator};

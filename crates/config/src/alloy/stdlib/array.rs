@@ -12,10 +12,12 @@ use crate::value::{Data, Form, Object, Value};
 pub(super) fn concat(call: &Call<'_>) -> Evaluated {
     let mut all = Vec::new();
     for value in &call.arguments {
-        match &value.data {
-            Data::Array(items) => all.extend(items.iter().cloned()),
-            Data::Reference(_) => all.push(value.clone()),
-            _ => return Err(call.wrong_type(value, "array")),
+        if let Data::Array(items) = &value.data {
+            all.extend(items.iter().cloned());
+        } else if let Data::Reference(_) = &value.data {
+            all.push(value.clone());
+        } else {
+            return Err(call.wrong_type(value, "array"));
         }
     }
     Ok(call.value(Data::Array(all)))
@@ -31,10 +33,10 @@ pub(super) fn combine_maps(call: &Call<'_>) -> Evaluated {
     let right = objects(call, 1)?;
     let mut conditions = Vec::new();
     for value in call.array(2)? {
-        match &value.data {
-            Data::String(name) => conditions.push(name.as_str()),
-            _ => return Err(call.wrong_type(value, "string")),
-        }
+        let Data::String(name) = &value.data else {
+            return Err(call.wrong_type(value, "string"));
+        };
+        conditions.push(name.as_str());
     }
     if conditions.is_empty() {
         return Err(call.fail_at(call.argument(2)?, "merge conditions must not be empty"));
@@ -96,10 +98,12 @@ pub(super) fn group_by(call: &Call<'_>) -> Evaluated {
         let name = match object.get(key) {
             None if drops_missing => continue,
             None => String::new(),
-            Some(value) => match &value.data {
-                Data::String(name) => name.clone(),
-                _ => return Err(call.wrong_type(value, "string")),
-            },
+            Some(value) => {
+                let Data::String(name) = &value.data else {
+                    return Err(call.wrong_type(value, "string"));
+                };
+                name.clone()
+            }
         };
         match groups.iter_mut().find(|(known, _)| *known == name) {
             Some((_, group)) => group.push(item.clone()),

@@ -70,10 +70,17 @@ pub(super) fn url_encode(call: &Call<'_>) -> Evaluated {
                 out.push(char::from(byte));
             }
             b' ' => out.push('+'),
-            other => out.push_str(&format!("%{other:02X}")),
+            other => {
+                out.push('%');
+                out.extend([other >> 4, other & 15].map(digit));
+            }
         }
     }
     Ok(call.string(out))
+}
+
+fn digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 pub(super) fn url_decode(call: &Call<'_>) -> Evaluated {

@@ -48,7 +48,7 @@ struct Formatter<'a> {
     out: String,
 }
 
-impl<'a> Formatter<'a> {
+impl Formatter<'_> {
     fn run(&mut self) {
         while let Some((before, after)) = self.rest.split_once('%') {
             self.out.push_str(before);
@@ -90,13 +90,19 @@ impl<'a> Formatter<'a> {
         if letter == '%' {
             self.out.push('%');
         } else if self.has_bad_index {
-            self.out.push_str(&format!("%!{letter}(BADINDEX)"));
+            self.mistake(letter, "(BADINDEX)");
         } else if let Some(value) = self.arguments.get(self.next) {
             self.next += 1;
             self.out.push_str(&shown(value, verb));
         } else {
-            self.out.push_str(&format!("%!{letter}(MISSING)"));
+            self.mistake(letter, "(MISSING)");
         }
+    }
+
+    fn mistake(&mut self, letter: char, what: &str) {
+        self.out.push_str("%!");
+        self.out.push(letter);
+        self.out.push_str(what);
     }
 
     fn flags(&mut self, verb: &mut Verb) {
@@ -188,12 +194,16 @@ impl<'a> Formatter<'a> {
             return;
         }
         let plain = Verb { letter: 'v', ..Verb::default() };
-        let one = |value: &Value| match value.data {
-            Data::Null => "<nil>".to_owned(),
-            _ => format!("{}={}", type_name(value), shown(value, plain)),
+        let one = |value: &Value| {
+            if value.data == Data::Null {
+                return "<nil>".to_owned();
+            }
+            format!("{}={}", type_name(value), shown(value, plain))
         };
         let all: Vec<_> = extra.iter().map(one).collect();
-        self.out.push_str(&format!("%!(EXTRA {})", all.join(", ")));
+        self.out.push_str("%!(EXTRA ");
+        self.out.push_str(&all.join(", "));
+        self.out.push(')');
     }
 }
 
@@ -365,7 +375,7 @@ mod tests {
 
     #[test]
     fn verbs_show_what_go_shows() {
-        check("%s is %d, %5.2f%%", &json!(["x", 42, 3.14159]), "x is 42,  3.14%");
+        check("%s is %d, %5.2f%%", &json!(["x", 42, 2.71801]), "x is 42,  2.72%");
         check("%v %v %v %v", &json!(["a", 1, true, null]), "a 1 true <nil>");
         check("%q %#q %x % X", &json!(["a\"b", "raw", "hi", "hi"]), "\"a\\\"b\" `raw` 6869 68 69");
         check(
@@ -375,7 +385,7 @@ mod tests {
         );
         check(
             "%v %v %v %v",
-            &json!([1e6, 123456789.5, 0.00001, 100000.0]),
+            &json!([1e6, 123_456_789.5, 0.00001, 100_000.0]),
             "1e+06 1.234567895e+08 1e-05 100000",
         );
         check(

@@ -34,10 +34,7 @@ fn refuse_secrets(call: &Call<'_>, value: &Value) -> Result<(), Box<crate::Diagn
 
 pub(super) fn join(call: &Call<'_>) -> Evaluated {
     call.exactly(2)?;
-    let parts = match call.argument(0)?.data {
-        Data::Null => &[],
-        _ => call.array(0)?,
-    };
+    let parts = if call.argument(0)?.data == Data::Null { &[] } else { call.array(0)? };
     let parts = parts.iter().map(|part| call.text_of(part)).collect::<Result<Vec<_>, _>>()?;
     let separator = call.text(1)?;
     let length = parts.iter().map(String::len).sum::<usize>();

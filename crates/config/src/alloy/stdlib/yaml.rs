@@ -169,22 +169,7 @@ impl<'t> Parser<'t> {
             Some('|' | '>') => self.block(text, line, indent),
             Some('&' | '*') => Err(line.fail("anchors and aliases are not supported")),
             Some('!') => Err(line.fail("tags are not supported")),
-            Some('[' | '{' | '"' | '\'') => {
-                let mut whole = text.to_owned();
-                loop {
-                    match flow::parse(&whole, line)? {
-                        Some(value) => return Ok(value),
-                        None => match self.peek() {
-                            Some(next) => {
-                                self.at += 1;
-                                whole.push(if next.text.is_empty() { '\n' } else { ' ' });
-                                whole.push_str(next.text);
-                            }
-                            None => return Err(line.fail("this is not closed")),
-                        },
-                    }
-                }
-            }
+            Some('[' | '{' | '"' | '\'') => self.flow(text, line),
             _ => {
                 let mut whole = scalar::without_comment(text).to_owned();
                 while let Some(next) = self.peek()
@@ -200,6 +185,20 @@ impl<'t> Parser<'t> {
                 }
                 Ok(scalar::plain(&whole))
             }
+        }
+    }
+
+    /// A flow value, which may go on on the next lines.
+    fn flow(&mut self, text: &str, line: Line<'t>) -> Result<Json, String> {
+        let mut whole = text.to_owned();
+        loop {
+            if let Some(value) = flow::parse(&whole, line)? {
+                return Ok(value);
+            }
+            let next = self.peek().ok_or_else(|| line.fail("this is not closed"))?;
+            self.at += 1;
+            whole.push(if next.text.is_empty() { '\n' } else { ' ' });
+            whole.push_str(next.text);
         }
     }
 
@@ -251,9 +250,9 @@ fn folded(lines: &[String]) -> String {
     let mut last: Option<&str> = None;
     for line in lines {
         match last {
+            None | Some("") if !line.is_empty() => {}
             None => {}
             Some(_) if line.is_empty() => out.push('\n'),
-            Some("") => {}
             Some(last) if last.starts_with(' ') || line.starts_with(' ') => out.push('\n'),
             Some(_) => out.push(' '),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
 
-use super::{Call, DiskFile, Fault, MemDisk, SECTOR_BYTES};
+use super::{Call, DiskFile, Fault, MemDisk, OFF_ERRNO, SECTOR_BYTES};
 
 /// The content of a file and what a power cut could undo.
 #[derive(Clone)]
@@ -103,6 +103,9 @@ impl DiskFile for MemFile {
 
     fn fdatasync(&self) -> io::Result<()> {
         let entered = self.disk.enter(Call::Sync, &self.path);
+        if entered.as_ref().is_err_and(|error| error.raw_os_error() == Some(OFF_ERRNO)) {
+            return entered.map(drop);
+        }
         self.with(|inode| {
             let dirty = std::mem::take(&mut inode.dirty);
             match &entered {

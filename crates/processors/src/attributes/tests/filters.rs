@@ -99,7 +99,10 @@ fn batch(signal: Signal) -> serde_json::Value {
 fn properties_of_resource_library_and_attributes_match_on_every_signal() {
     for signal in SIGNALS {
         let check = |blocks: serde_json::Value, expected: &[&str]| check(signal, blocks, expected);
-        let include = |match_type: &str, name: &str, value: serde_json::Value| json!({ "include": { "match_type": match_type, name: value } });
+        let include = |match_type: &str, name: &str, value: serde_json::Value| {
+            let block = json!({ "match_type": match_type, name: value });
+            json!({ "include": block })
+        };
         let strict = |name: &str, value: serde_json::Value| include("strict", name, value);
         let regexp = |name: &str, value: serde_json::Value| include("regexp", name, value);
         check(json!({}), &["one", "two", "three"]);

@@ -121,11 +121,8 @@ fn put(list: &mut Pairs, key: &str, value: Value) {
 
 fn sha256(bytes: &[u8]) -> Value {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    let mut text = String::new();
-    for byte in digest.as_ref() {
-        text += &format!("{byte:02x}");
-    }
-    Value::String(text)
+    let digits: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Value::String(digits.concat())
 }
 
 fn hash(list: &mut Pairs, key: &str) {

@@ -118,11 +118,9 @@ fn general(size: f64, precision: Option<usize>) -> String {
         let point = if rest.is_empty() { "" } else { "." };
         return exponent(&format!("{first}{point}{rest}e{power}"));
     }
-    match precision {
-        None => size.to_string(),
-        Some(_) => {
-            let decimals = usize::try_from(count - 1 - power).unwrap_or(0);
-            format!("{size:.decimals$}")
-        }
+    if precision.is_none() {
+        return size.to_string();
     }
+    let decimals = usize::try_from(count - 1 - power).unwrap_or(0);
+    format!("{size:.decimals$}")
 }
