@@ -11,6 +11,7 @@ use flate2::{Compress, Compression, Crc, FlushCompress};
 
 use crate::client::{Grpc, PROTOBUF, gzip, post};
 use crate::lab::{Lab, Setup};
+use crate::samples::{logs, padded};
 use crate::sized;
 use crate::watch::{MIB, forget_peak, peak, processor_time};
 
@@ -106,25 +107,34 @@ fn the_bombs_inflate_to_a_gigabyte() {
 /// Promise: each bomb is refused for its size after at most the limit was inflated.
 #[test]
 fn a_bomb_costs_no_more_than_the_limit_and_a_second() {
-    let lab = Setup::to_nothing().start();
-    let grpc = Grpc::new(lab.grpc);
     let bombs = [
-        ("gzip", Encoding::Gzip, gzip_bomb()),
-        ("gzip", Encoding::Gzip, gzip_bomb_of_members()),
-        ("zstd", Encoding::Zstd, zstd_bomb(23)),
-        ("zstd", Encoding::Zstd, zstd_bomb_with_size()),
-        ("deflate", Encoding::Deflate, deflate_bomb()),
+        (Encoding::Gzip, gzip_bomb()),
+        (Encoding::Gzip, gzip_bomb_of_members()),
+        (Encoding::Zstd, zstd_bomb(23)),
+        (Encoding::Zstd, zstd_bomb_with_size()),
+        (Encoding::Deflate, deflate_bomb()),
     ];
-    for (number, (name, encoding, bomb)) in bombs.iter().enumerate() {
-        forget_peak(&lab.bessemer);
-        let (memory, time) = (lab.bessemer.resident(), processor_time(&lab.bessemer));
-        assert_eq!(post_encoded(&lab, name, bomb), 413, "bomb {number}");
-        let status = grpc.export_as(Signal::Logs, *encoding, bomb).unwrap_err();
-        assert_eq!((status.code, status.retry_after), (Code::ResourceExhausted, None));
-        let growth = peak(&lab.bessemer).saturating_sub(memory);
-        assert!(growth <= (64 + 16) * MIB, "bomb {number}: {} MiB", growth / MIB);
-        let time = processor_time(&lab.bessemer).saturating_sub(time) / 2;
-        assert!(time <= Duration::from_secs(1), "bomb {number}: {time:?}");
+    let over_http = |lab: &Lab, encoding: Encoding, bomb: &[u8]| {
+        assert_eq!(post_encoded(lab, encoding.as_str(), bomb), 413);
+    };
+    let over_grpc = |lab: &Lab, encoding: Encoding, bomb: &[u8]| {
+        assert_eq!(called(lab, encoding, bomb), 413);
+    };
+    for (number, (encoding, bomb)) in bombs.iter().enumerate() {
+        for send in [over_http, over_grpc] {
+            // A process of its own: what the allocator keeps of one bomb is no cost of the next.
+            let lab = Setup::to_nothing().start();
+            let good = bessemer_net::body::compress(*encoding, &padded(100_000)).unwrap();
+            assert_eq!(post_encoded(&lab, encoding.as_str(), &good), 200);
+            Grpc::new(lab.grpc).export_as(Signal::Logs, *encoding, &good).unwrap();
+            forget_peak(&lab.bessemer);
+            let (memory, time) = (lab.bessemer.resident(), processor_time(&lab.bessemer));
+            send(&lab, *encoding, bomb);
+            let growth = peak(&lab.bessemer).saturating_sub(memory);
+            assert!(growth <= (64 + 16) * MIB, "bomb {number}: {} KiB", growth >> 10);
+            let time = processor_time(&lab.bessemer).saturating_sub(time);
+            assert!(time <= Duration::from_secs(1), "bomb {number}: {time:?}");
+        }
     }
 }
 
@@ -190,7 +200,7 @@ fn many_bombs_at_once_stay_within_the_budget() {
     assert!(too_large > 0, "none was looked at");
     let growth = peak(&lab.bessemer).saturating_sub(memory);
     assert!(growth <= BUDGET + 64 * MIB, "{} MiB", growth / MIB);
-    assert_eq!(lab.post(Signal::Logs, &crate::samples::logs(["after"])).status, 200);
+    assert_eq!(lab.post(Signal::Logs, &logs(["after"])).status, 200);
 }
 
 /// The HTTP status that says the same as the answer over gRPC.

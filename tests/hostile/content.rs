@@ -18,9 +18,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::json;
 
-use crate::client::{
-    Grpc, JSON, SIGNALS, grpc_path, gzip, http_path, post, post_http2, status_of,
-};
+use crate::client::{Grpc, JSON, SIGNALS, grpc_path, gzip, http_path, post, post_http2, status_of};
 use crate::fake::HttpFake;
 use crate::lab::{Lab, Setup, http_out};
 use crate::load::Http;
@@ -136,7 +134,8 @@ fn values_nest_64_levels_and_no_further() {
                 }
             }
             for request in json_around(&nested_json(depth, nest)) {
-                let answer = post(lab.http, "/v1/logs", &[("content-type", JSON)], request.as_bytes());
+                let answer =
+                    post(lab.http, "/v1/logs", &[("content-type", JSON)], request.as_bytes());
                 assert_eq!(answer.status, expected, "{nest:?} {depth} in JSON");
             }
         }
@@ -159,7 +158,9 @@ fn groups_and_unknown_json_nest_without_harm() {
     let lab = Setup::to_nothing().start();
     for depth in [1, 100, 200_000] {
         let mut groups = Vec::new();
-        for wire_type in [prost::encoding::WireType::StartGroup, prost::encoding::WireType::EndGroup] {
+        for wire_type in
+            [prost::encoding::WireType::StartGroup, prost::encoding::WireType::EndGroup]
+        {
             for _ in 0..depth {
                 prost::encoding::encode_key(3000, wire_type, &mut groups);
             }
@@ -168,7 +169,11 @@ fn groups_and_unknown_json_nest_without_harm() {
         for (unknown, is_closed) in [(groups, true), (open, false)] {
             for numbers in [&[][..], &[1], &[2, 1], &[2, 2, 1], &[5, 2, 2, 1]] {
                 let status = lab.post(Signal::Logs, &wrapped(unknown.clone(), numbers)).status;
-                let is_fine = if is_closed && depth == 1 { status == 200 } else { matches!(status, 200 | 400) };
+                let is_fine = if is_closed && depth == 1 {
+                    status == 200
+                } else {
+                    matches!(status, 200 | 400)
+                };
                 assert!(is_fine, "{depth} {is_closed} {numbers:?}: {status}");
                 assert!(is_closed || status == 400, "{depth} {numbers:?}: {status}");
             }
@@ -281,8 +286,13 @@ fn frames_of_grpc_must_hold_one_message() {
 fn requests_with_a_changed_byte_are_judged_as_the_reference_does() {
     let lab = quick();
     let mut http = Http::connect(lab.http).unwrap();
-    let changes: [fn(u8) -> u8; 5] =
-        [|byte| byte ^ 1, |byte| byte ^ 0x80, |byte| byte.wrapping_add(1), |_| 0xff, |byte| byte ^ 2];
+    let changes: [fn(u8) -> u8; 5] = [
+        |byte| byte ^ 1,
+        |byte| byte ^ 0x80,
+        |byte| byte.wrapping_add(1),
+        |_| 0xff,
+        |byte| byte ^ 2,
+    ];
     for signal in SIGNALS {
         let whole = full(signal);
         for at in (0..whole.len()).step_by(sized(4, 1)) {
@@ -341,7 +351,11 @@ fn marked() -> Vec<(&'static str, Signal, Vec<u8>)> {
     let value = text(mark);
     let key = vec![attribute(mark, text("v"))];
     let valued = vec![attribute("k", value.clone())];
-    let scope = ScopeLogs { schema_url: mark.to_owned(), log_records: vec![record("x")], ..ScopeLogs::default() };
+    let scope = ScopeLogs {
+        schema_url: mark.to_owned(),
+        log_records: vec![record("x")],
+        ..ScopeLogs::default()
+    };
     let resource = Resource { attributes: valued.clone(), ..Resource::default() };
     let resource =
         ResourceLogs { resource: Some(resource), scope_logs: vec![], ..ResourceLogs::default() };
@@ -353,7 +367,11 @@ fn marked() -> Vec<(&'static str, Signal, Vec<u8>)> {
     let state = Span { trace_state: mark.to_owned(), ..Span::default() };
     vec![
         ("body", Signal::Logs, log(record(mark))),
-        ("severity", Signal::Logs, log(LogRecord { severity_text: mark.into(), ..LogRecord::default() })),
+        (
+            "severity",
+            Signal::Logs,
+            log(LogRecord { severity_text: mark.into(), ..LogRecord::default() }),
+        ),
         ("event", Signal::Logs, log(LogRecord { event_name: mark.into(), ..LogRecord::default() })),
         ("key", Signal::Logs, log(LogRecord { attributes: key, ..LogRecord::default() })),
         ("value", Signal::Logs, log(LogRecord { attributes: valued, ..LogRecord::default() })),
@@ -392,14 +410,18 @@ fn invalid_utf8_is_refused_with_its_offset() {
             let answer = lab.post(signal, &request);
             assert_eq!(answer.status, 400, "{field} {bytes:02x?}");
             let expected = format!("invalid UTF-8 at byte {}", at + bad);
-            for message in [status_of(&answer).1, grpc.export(signal, &request).unwrap_err().message] {
+            for message in
+                [status_of(&answer).1, grpc.export(signal, &request).unwrap_err().message]
+            {
                 let rest = message.strip_prefix(&expected);
-                let is_whole = rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+                let is_whole =
+                    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
                 assert!(is_whole, "{field} {bytes:02x?}: {message:?}, expected {expected:?}");
             }
         }
     }
-    let text = br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"MARK"}}]}]}]}"#;
+    let text =
+        br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"MARK"}}]}]}]}"#;
     let at = text.windows(4).position(|window| window == b"MARK").unwrap();
     for (bytes, bad) in INVALID {
         let mut text = *text;
@@ -486,9 +508,8 @@ otelcol.processor.attributes "more" {{
 
 /// Requests with more attributes, longer keys or more duplicates than anybody needs.
 fn masses() -> [Vec<u8>; 4] {
-    let with = |attributes, body| {
-        logs_of(vec![LogRecord { attributes, ..record(body) }]).encode_to_vec()
-    };
+    let with =
+        |attributes, body| logs_of(vec![LogRecord { attributes, ..record(body) }]).encode_to_vec();
     [
         with_attributes(100_000),
         with(vec![attribute("k".repeat(1_000_000), text("v"))], "long"),
@@ -600,14 +621,18 @@ fn numbers_at_the_edges_are_kept_bit_for_bit() {
         http_out("json", &text_out.url(), "", "encoding = \"json\""),
     ])
     .start();
-    for (signal, request) in [(Signal::Logs, logs), (Signal::Metrics, metrics), (Signal::Traces, traces)] {
+    for (signal, request) in
+        [(Signal::Logs, logs), (Signal::Metrics, metrics), (Signal::Traces, traces)]
+    {
         let sent = resources(signal, &request);
         assert_eq!(lab.post(signal, &request).status, 200);
         assert!(proto.arrived(signal, 1)[0] == sent[0], "{signal:?} changed");
         lab.call(signal, &request).unwrap();
         assert!(proto.arrived(signal, 2)[1] == sent[0], "{signal:?} changed");
         // And through JSON, where the odd ones are words.
-        crate::process::wait_until(crate::WITHIN, "written", || !text_out.seen_for(signal).is_empty());
+        crate::process::wait_until(crate::WITHIN, "written", || {
+            !text_out.seen_for(signal).is_empty()
+        });
         let written = text_out.seen_for(signal)[0].plain();
         let answer = post(lab.http, http_path(signal), &[("content-type", JSON)], &written);
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
@@ -622,7 +647,8 @@ fn empty_parts_are_no_danger() {
     let lab = Setup::to(http_out("out", &sink.url(), "", "")).start();
     forget_peak(&lab.bessemer);
     let memory = lab.bessemer.resident();
-    let empty = [&b"\x0a\x00"[..], b"\x0a\x02\x12\x00", b"\x0a\x04\x12\x02\x12\x00", b"\x0a\x02\x0a\x00"];
+    let empty =
+        [&b"\x0a\x00"[..], b"\x0a\x02\x12\x00", b"\x0a\x04\x12\x02\x12\x00", b"\x0a\x02\x0a\x00"];
     for signal in SIGNALS {
         for request in empty {
             assert_eq!(lab.post(signal, request).status, 200);

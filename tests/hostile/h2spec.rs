@@ -83,7 +83,11 @@ fn failures(h2spec: &Path, address: SocketAddr, report: &Path) -> BTreeSet<Strin
     let report = std::fs::read_to_string(report).unwrap();
     let cases: Vec<&str> = report.split("<testcase ").skip(1).collect();
     assert_eq!(cases.len(), CASES);
-    cases.into_iter().filter(|case| case.contains("<failure>")).map(name).collect()
+    cases
+        .into_iter()
+        .filter(|case| case.contains("<error") || case.contains("<failure"))
+        .map(name)
+        .collect()
 }
 
 /// `package: description` of a case in the report.

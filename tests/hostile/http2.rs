@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::client::grpc_path;
 use crate::frames::{
-    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Ending, HEADERS, NEWEST,
-    PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, open, post, put_header, put_kept_header, reset,
+    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Ending, HEADERS,
+    NEWEST, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, open, post, put_header,
+    put_kept_header, reset,
 };
 use crate::lab::{Lab, Setup};
 use crate::samples::logs;
@@ -125,12 +126,15 @@ fn being_made_to_reset_ends_the_connection() {
 /// CVE-2024-27316 and its kin: headers that never end.
 #[test]
 fn continuations_without_an_end_end_the_connection() {
-    for filler in [Vec::new(), { let mut block = Vec::new(); put_header(&mut block, "x", "y"); block }] {
+    for filler in [Vec::new(), {
+        let mut block = Vec::new();
+        put_header(&mut block, "x", "y");
+        block
+    }] {
         survives(|address| {
             let first = frame(HEADERS, 0, 1, &logs_path());
             let more = frame(CONTINUATION, 0, 1, &filler).repeat(100);
-            let pieces = std::iter::once(first)
-                .chain(std::iter::repeat_n(more, sized(500, 5000)));
+            let pieces = std::iter::once(first).chain(std::iter::repeat_n(more, sized(500, 5000)));
             let ending = flood(address, &[], pieces);
             assert!(ending.is_some(), "{} bytes each: still open", filler.len());
         });

@@ -87,7 +87,7 @@ fn a_length_that_lies_yields_no_record() {
     limits {
       header_timeout = "1s"
       body_timeout   = "1s"
-      idle_timeout   = "2s"
+      idle_timeout   = "1s"
     }"#;
     let lab = Setup { http, ..Setup::to(http_out("out", &sink.url(), "", "")) }.start();
     let body = logs(["lied about"]);
@@ -144,5 +144,7 @@ fn lengths_that_are_no_numbers_are_refused_and_end_the_connection() {
     raw.send(&[&head("/v1/logs", &two)[..], &body].concat()).unwrap();
     let statuses: Vec<u16> = raw.answers().iter().map(|answer| answer.status).collect();
     assert_eq!(statuses, [400]);
-    assert!(try_post(lab.http, "/v1/logs", &[KIND], &body).is_some_and(|answer| answer.status == 200));
+    assert!(
+        try_post(lab.http, "/v1/logs", &[KIND], &body).is_some_and(|answer| answer.status == 200)
+    );
 }

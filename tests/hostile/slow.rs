@@ -153,10 +153,8 @@ fn a_client_that_reads_no_answers_is_cut_off() {
         assert!(begun.elapsed() < WITHIN, "it never stopped reading");
     };
     let kind = ended.kind();
-    let is_closed = matches!(
-        kind,
-        std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
-    );
+    let is_closed =
+        matches!(kind, std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe);
     assert!(is_closed, "not closed within {CLOSED_WITHIN:?}: {kind:?}");
     let growth = peak(&lab.bessemer).saturating_sub(memory);
     assert!(growth < 32 * MIB, "{} MiB", growth / MIB);

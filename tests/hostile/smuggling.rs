@@ -3,11 +3,11 @@
 
 use bessemer_record::Signal;
 
+use crate::WITHIN;
 use crate::client::{PROTOBUF, Raw, try_post};
 use crate::fake::HttpFake;
 use crate::lab::{Lab, Setup, http_out};
 use crate::samples::{bodies, logs};
-use crate::WITHIN;
 
 /// A process that sends on what it took, so that a test sees it.
 struct Victim {
@@ -80,7 +80,8 @@ fn chunked(body: &[u8]) -> Vec<u8> {
 
 /// A head with these lines, which end as they say.
 fn head_of(lines: &str) -> Vec<u8> {
-    format!("POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: {PROTOBUF}\r\n{lines}\r\n").into_bytes()
+    format!("POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: {PROTOBUF}\r\n{lines}\r\n")
+        .into_bytes()
 }
 
 /// Refuses `bytes`, behind which a whole second request follows.
@@ -107,7 +108,10 @@ fn a_length_beside_chunks_is_refused() {
     let (length, chunks) = (body.len(), chunked(&body));
     let case = |lines: &str| [&head_of(lines)[..], &chunks].concat();
     all_refused(&[
-        ("CL.TE", case(&format!("content-length: {}\r\ntransfer-encoding: chunked\r\n", chunks.len()))),
+        (
+            "CL.TE",
+            case(&format!("content-length: {}\r\ntransfer-encoding: chunked\r\n", chunks.len())),
+        ),
         ("TE.CL", case(&format!("transfer-encoding: chunked\r\ncontent-length: {length}\r\n"))),
         ("CL 0 and TE", case("content-length: 0\r\ntransfer-encoding: chunked\r\n")),
         ("TE and CL 0", case("transfer-encoding: chunked\r\ncontent-length: 0\r\n")),
@@ -188,7 +192,8 @@ fn broken_chunks_are_refused() {
 #[test]
 fn request_lines_that_are_none_are_refused() {
     let body = logs(["first"]);
-    let rest = format!("host: x\r\ncontent-type: {PROTOBUF}\r\ncontent-length: {}\r\n\r\n", body.len());
+    let rest =
+        format!("host: x\r\ncontent-type: {PROTOBUF}\r\ncontent-length: {}\r\n\r\n", body.len());
     let case = |line: &str| [line.as_bytes(), b"\r\n", rest.as_bytes(), &body].concat();
     all_refused(&[
         ("no version", case("POST /v1/logs")),
@@ -224,12 +229,11 @@ fn requests_in_a_row_are_as_many_as_they_are() {
     let second = smuggled();
     for method in ["GET", "HEAD", "DELETE"] {
         let head = format!(
-            "{method} /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            "{method} /v1/logs HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
             second.len()
         );
         let mut raw = Raw::open(victim.lab.http);
         raw.send(&[head.as_bytes(), &second].concat()).unwrap();
-        raw.finish();
         let all = raw.until_closed(WITHIN).unwrap();
         let answers = all.windows(9).filter(|window| window == b"HTTP/1.1 ").count();
         assert_eq!(answers, 1, "{method}: {}", shown(&all));

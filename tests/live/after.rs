@@ -14,7 +14,7 @@ fn after(way: &'static str, exporter: &str, settings: impl Fn(&Collector) -> Str
     }
     let fake = Fake::start();
     let to_fake = format!("{{endpoint: \"{}\", compression: none}}", fake.url());
-    let collector = Collector::start("otlphttp", &to_fake);
+    let collector = Collector::start("otlp_http", &to_fake);
     let blocks = format!("{exporter} \"out\" {{\n  {}\n}}", settings(&collector));
     let lab = Lab::start_with(&format!("{exporter}.out.input"), &blocks, vec![(way, fake)]);
     let tee = Tee::before(lab.grpc);

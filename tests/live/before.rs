@@ -32,16 +32,16 @@ fn before(
 #[test]
 fn what_a_collector_sends_over_grpc_arrives_equal() {
     let settings = |to| format!("{{endpoint: \"{to}\", tls: {{insecure: true}}}}");
-    before("otlp", |lab| lab.grpc, settings);
+    before("otlp_grpc", |lab| lab.grpc, settings);
 }
 
 #[test]
 fn what_a_collector_sends_as_protobuf_over_http_arrives_equal() {
-    before("otlphttp", |lab| lab.http, |to| format!("{{endpoint: \"http://{to}\"}}"));
+    before("otlp_http", |lab| lab.http, |to| format!("{{endpoint: \"http://{to}\"}}"));
 }
 
 #[test]
 fn what_a_collector_sends_as_json_over_http_arrives_equal() {
     let settings = |to| format!("{{endpoint: \"http://{to}\", encoding: json}}");
-    before("otlphttp", |lab| lab.http, settings);
+    before("otlp_http", |lab| lab.http, settings);
 }

@@ -99,3 +99,23 @@ fn what_telemetrygen_sends_over_grpc_arrives_equal() {
 fn what_telemetrygen_sends_as_protobuf_over_http_arrives_equal() {
     telemetrygen(&["--otlp-http"]);
 }
+
+/// Scenario: exports go to a port of Bessemer that takes none.
+/// Promise: the clients of these tests fail then, so that their success says something.
+#[test]
+fn clients_report_what_is_not_acknowledged() {
+    if !is_live() {
+        return;
+    }
+    let lab = Lab::start();
+    let admin = lab.admin();
+    let fails = |run: &(dyn Fn() + std::panic::RefUnwindSafe)| {
+        assert!(std::panic::catch_unwind(run).is_err());
+    };
+    fails(&|| run_python("http", admin, "none"));
+    fails(&|| run_python("grpc", admin, "none"));
+    fails(&|| run_node(admin, "none"));
+    fails(&|| run_telemetrygen(Signal::Logs, admin, &["--otlp-http", "--logs=1"]));
+    fails(&|| run_telemetrygen(Signal::Metrics, admin, &["--otlp-http", "--metrics=1"]));
+    fails(&|| run_telemetrygen(Signal::Traces, admin, &["--otlp-http", "--traces=1"]));
+}

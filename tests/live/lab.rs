@@ -67,6 +67,11 @@ otelcol.receiver.otlp "in" {{
         Self { bessemer, http, grpc, destinations }
     }
 
+    /// Where it takes no data.
+    pub fn admin(&self) -> SocketAddr {
+        self.bessemer.admin
+    }
+
     /// Waits until everything came that was sent, ends the process, then `end`s what stands behind
     /// it. Nothing is missing, changed, invented or doubled.
     pub fn finish(mut self, sent: &Records, at_least: &[(Signal, usize)], end: impl FnOnce()) {

@@ -97,7 +97,7 @@ impl Records {
         self.0.iter().filter(|((of, _), _)| *of == signal).map(|(_, times)| times).sum()
     }
 
-    /// Fails with the first differences, readable.
+    /// Fails with the first record of each kind of difference, readable.
     pub fn assert_equal(&self, arrived: &Self, way: &str) {
         let only = |ours: &Self, theirs: &Self| {
             let theirs = |record| theirs.0.get(record).copied().unwrap_or_default();
@@ -108,7 +108,7 @@ impl Records {
         let mut report = String::new();
         for (what, records) in [("sent but not arrived", &missing), ("not sent", &added)] {
             writeln!(report, "{what}: {} records", records.len()).unwrap();
-            for (signal, record) in records.iter().take(2) {
+            if let Some((signal, record)) = records.first() {
                 let shown: String = show(*signal, record).chars().take(6000).collect();
                 writeln!(report, "{shown}").unwrap();
             }
@@ -168,8 +168,12 @@ fn traces(request: ExportTraceServiceRequest) -> Vec<Vec<u8>> {
 
 fn sort_span(span: &mut Span) {
     sort(&mut span.attributes);
-    span.events.iter_mut().for_each(|event| sort(&mut event.attributes));
-    span.links.iter_mut().for_each(|link| sort(&mut link.attributes));
+    for event in &mut span.events {
+        sort(&mut event.attributes);
+    }
+    for link in &mut span.links {
+        sort(&mut link.attributes);
+    }
 }
 
 fn metrics(request: ExportMetricsServiceRequest) -> Vec<Vec<u8>> {
@@ -241,7 +245,9 @@ fn points(mut metric: Metric) -> Vec<Metric> {
 
 fn sort_point(attributes: &mut [KeyValue], exemplars: &mut [Exemplar]) {
     sort(attributes);
-    exemplars.iter_mut().for_each(|exemplar| sort(&mut exemplar.filtered_attributes));
+    for exemplar in exemplars {
+        sort(&mut exemplar.filtered_attributes);
+    }
 }
 
 fn sort_resource(resource: &mut Option<Resource>) {
@@ -257,7 +263,9 @@ fn sort_scope(scope: &mut Option<InstrumentationScope>) {
 }
 
 fn sort(attributes: &mut [KeyValue]) {
-    attributes.iter_mut().for_each(|attribute| sort_value(&mut attribute.value));
+    for attribute in attributes.iter_mut() {
+        sort_value(&mut attribute.value);
+    }
     attributes.sort_by_cached_key(Message::encode_to_vec);
 }
 
@@ -272,5 +280,55 @@ fn sort_value(value: &mut Option<AnyValue>) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::logs::v1::LogRecord;
+
+    use super::*;
+
+    fn attribute(key: &str, value: i64) -> KeyValue {
+        let value = Some(AnyValue { value: Some(Value::IntValue(value)) });
+        KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+    }
+
+    /// A request with a group for each list, and in it a record for each time.
+    fn request(groups: &[&[u64]], attributes: &[KeyValue]) -> Records {
+        let groups = groups.iter().map(|times| {
+            let records = times.iter().map(|time| LogRecord {
+                time_unix_nano: *time,
+                attributes: attributes.to_vec(),
+                ..LogRecord::default()
+            });
+            let scope = ScopeLogs { log_records: records.collect(), ..ScopeLogs::default() };
+            ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() }
+        });
+        let request = ExportLogsServiceRequest { resource_logs: groups.collect() };
+        Records::read(Signal::Logs, &request.encode_to_vec()).unwrap()
+    }
+
+    #[test]
+    fn batches_and_the_order_of_attributes_make_no_difference() {
+        let (a, b) = (attribute("a", 1), attribute("b", 2));
+        let one = request(&[&[1, 2], &[3]], &[a.clone(), b.clone()]);
+        let other = [request(&[&[3, 1]], &[b.clone(), a.clone()]), request(&[&[2]], &[b, a])];
+        one.assert_equal(&other.into_iter().collect(), "regrouped");
+    }
+
+    #[test]
+    fn every_other_difference_is_one() {
+        let sent = || request(&[&[1, 2]], &[attribute("a", 1)]);
+        let differs = |arrived: Records| {
+            std::panic::catch_unwind(|| sent().assert_equal(&arrived, "different")).is_err()
+        };
+        assert!(!differs(sent()));
+        assert!(differs(request(&[&[1]], &[attribute("a", 1)])), "missing");
+        assert!(differs(request(&[&[1, 2, 3]], &[attribute("a", 1)])), "invented");
+        assert!(differs(request(&[&[1, 2, 2]], &[attribute("a", 1)])), "doubled");
+        assert!(differs(request(&[&[1, 2]], &[attribute("a", 2)])), "changed");
+        assert!(differs(request(&[&[1, 2]], &[])), "without an attribute");
+        assert!(differs(request(&[&[1, 2]], &[attribute("a", 1), attribute("a", 1)])), "more");
     }
 }

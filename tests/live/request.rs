@@ -172,12 +172,30 @@ fn read_http2(connection: &[u8]) -> Vec<Request> {
     let Poll::Ready(server) = handshake.as_mut().poll(context) else { panic!("no handshake") };
     let mut server = server.unwrap();
     assert!(server.poll_accept(context).is_pending());
-    unread.0.lock().unwrap().extend(rest);
+    unread.0.lock().unwrap().extend(with_one_ack(rest));
     let mut accepted = Vec::new();
     while let Poll::Ready(Some(request)) = server.poll_accept(context) {
         accepted.push(request.unwrap());
     }
     accepted.into_iter().map(|(request, _)| read_call(request, context)).collect()
+}
+
+/// Frames without the answers to settings that a server sent later, as the replay sends none.
+fn with_one_ack(mut rest: &[u8]) -> Vec<u8> {
+    const HEAD: usize = 9;
+    const SETTINGS_ACK: [u8; 2] = [4, 1];
+    let (mut kept, mut acks) = (Vec::with_capacity(rest.len()), 0);
+    while let Some(head) = rest.first_chunk::<HEAD>() {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let size = HEAD + usize::try_from(length).unwrap();
+        let (frame, after) = rest.split_at(size.min(rest.len()));
+        acks += usize::from(head[3..5] == SETTINGS_ACK);
+        if head[3..5] != SETTINGS_ACK || acks == 1 {
+            kept.extend_from_slice(frame);
+        }
+        rest = after;
+    }
+    kept
 }
 
 fn read_call(request: http::Request<h2::RecvStream>, context: &mut Context<'_>) -> Request {

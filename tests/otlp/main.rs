@@ -3,11 +3,13 @@
 #![expect(clippy::disallowed_methods, reason = "tests measure real time")]
 #![expect(unreachable_pub, reason = "modules are shared between test programs")]
 
+#[expect(dead_code, reason = "other tests use more of it")]
 mod client;
 mod examples;
 mod exporter;
 mod failures_grpc;
 mod failures_http;
+#[expect(dead_code, reason = "other tests use more of it")]
 mod fake;
 mod fake_grpc;
 mod json;

@@ -2,14 +2,20 @@
 //!
 //! Sizes are small unless `BESSEMER_PROOF=ci`, which runs the published ones.
 
+#![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "tests measure real time and read a switch")]
+#![expect(unreachable_pub, reason = "modules are shared between test programs")]
+
 mod delivery;
 mod flood;
 mod isolation;
 mod kill;
 #[path = "../support/load.rs"]
 mod load;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/process.rs"]
 mod process;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/sink.rs"]
 mod sink;
 
@@ -22,7 +28,6 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// Whether the published sizes are to be run.
-#[expect(clippy::disallowed_methods, reason = "the tests' own switch")]
 fn is_full_proof() -> bool {
     std::env::var("BESSEMER_PROOF").is_ok_and(|proof| proof == "ci")
 }

@@ -132,31 +132,15 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let next = Arc::new(AtomicU64::new(1));
         let threads = protocols.iter().map(|protocol| {
-            let (ledger, stop, next) = (Arc::clone(&ledger), Arc::clone(&stop), Arc::clone(&next));
+            let work = Work {
+                ledger: Arc::clone(&ledger),
+                stop: Arc::clone(&stop),
+                next: Arc::clone(&next),
+                records,
+                pause,
+            };
             let protocol = *protocol;
-            std::thread::spawn(move || {
-                let mut client = Client::new(protocol);
-                while !stop.load(Ordering::Relaxed) {
-                    let first = next.fetch_add(records, Ordering::Relaxed);
-                    let ids = first..first + records;
-                    ledger.lock().unwrap().claimed.extend(ids.clone());
-                    let begun = Instant::now();
-                    let taken = client.send(&request(ids.clone()));
-                    let mut ledger = ledger.lock().unwrap();
-                    if taken {
-                        ledger.latencies.push((begun, begun.elapsed()));
-                        ledger.acked.extend(ids);
-                    } else {
-                        ledger.refused += 1;
-                    }
-                    drop(ledger);
-                    std::thread::park_timeout(if taken {
-                        pause
-                    } else {
-                        Duration::from_millis(20)
-                    });
-                }
-            })
+            std::thread::spawn(move || work.run(protocol))
         });
         let threads = threads.collect();
         Self { ledger, stop, threads }
@@ -171,6 +155,43 @@ impl Load {
         std::mem::take(&mut *self.ledger.lock().unwrap())
     }
 }
+
+/// One client's share of the load.
+struct Work {
+    ledger: Arc<Mutex<Ledger>>,
+    stop: Arc<AtomicBool>,
+    next: Arc<AtomicU64>,
+    records: u64,
+    pause: Duration,
+}
+
+impl Work {
+    fn run(&self, protocol: Protocol) {
+        let mut client = Client::new(protocol);
+        while !self.stop.load(Ordering::Relaxed) {
+            let first = self.next.fetch_add(self.records, Ordering::Relaxed);
+            let is_taken = self.send(&mut client, first..first + self.records);
+            std::thread::park_timeout(if is_taken { self.pause } else { REST });
+        }
+    }
+
+    fn send(&self, client: &mut Client, ids: std::ops::Range<u64>) -> bool {
+        self.ledger.lock().unwrap().claimed.extend(ids.clone());
+        let begun = Instant::now();
+        let is_taken = client.send(&request(ids.clone()));
+        let mut ledger = self.ledger.lock().unwrap();
+        if is_taken {
+            ledger.latencies.push((begun, begun.elapsed()));
+            ledger.acked.extend(ids);
+        } else {
+            ledger.refused += 1;
+        }
+        is_taken
+    }
+}
+
+/// How long a client waits after it was not answered.
+const REST: Duration = Duration::from_millis(20);
 
 enum Client {
     Http(SocketAddr, Option<Http>),

@@ -195,11 +195,9 @@ fn dechunk(mut body: &str) -> String {
     let mut text = String::new();
     while let Some((size, rest)) = body.split_once("\r\n") {
         let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
-        if size == 0 || rest.len() < size {
-            break;
-        }
-        text.push_str(&rest[..size]);
-        body = rest[size..].trim_start_matches("\r\n");
+        let Some((chunk, rest)) = rest.split_at_checked(size).filter(|_| size > 0) else { break };
+        text.push_str(chunk);
+        body = rest.trim_start_matches("\r\n");
     }
     text
 }

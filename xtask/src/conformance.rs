@@ -1,8 +1,8 @@
 //! `cargo xtask conformance`: what other projects' own tests say is right, run against this one.
 //!
 //! The cases lie beside the project and are no part of it: a folder with one folder per subject,
-//! given by `--cases DIR` or `BESSEMER_CASES`. For each file the passed and all rows are printed, and
-//! the ids of those that fail; `--json` prints one object a file.
+//! given by `--cases DIR` or `BESSEMER_CASES`. For each file the passed and all rows are printed,
+//! and the ids of those that fail; `--json` prints one object a file.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -51,20 +51,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--cases" => {
-                folder = Some(PathBuf::from(words.next().context("--cases needs a folder")?))
+                folder = Some(PathBuf::from(words.next().context("--cases needs a folder")?));
             }
             "--json" => is_json = true,
             other => bail!("unknown argument: {other}"),
         }
     }
-    let mut out = std::io::stdout().lock();
-    let Some(folder) = folder.or_else(default_folder) else {
-        writeln!(out, "no cases: not present")?;
-        return Ok(());
-    };
-    if !folder.is_dir() {
+    if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
         bail!("{} is no folder", folder.display());
     }
+    let mut out = std::io::stdout().lock();
+    let Some(folder) = folder.or_else(default_folder) else {
+        writeln!(out, "cases: not present")?;
+        return Ok(());
+    };
     for tally in alloy::run(&folder.join("alloy"))? {
         print(&mut out, &tally, is_json)?;
     }
@@ -73,8 +73,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "a command of the project, not the product")]
 fn default_folder() -> Option<PathBuf> {
-    let given = std::env::var("BESSEMER_CASES").ok().map(PathBuf::from);
-    given.or_else(|| Some(PathBuf::from(FALLBACK)).filter(|folder| folder.is_dir()))
+    let given = std::env::var("BESSEMER_CASES").unwrap_or_else(|_| FALLBACK.to_owned());
+    Some(PathBuf::from(given)).filter(|folder| folder.is_dir())
 }
 
 fn print(out: &mut impl Write, tally: &Tally, is_json: bool) -> Result<()> {

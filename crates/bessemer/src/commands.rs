@@ -31,11 +31,14 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn validate(arguments: &Validate) -> anyhow::Result<ExitCode> {
-    let found = load::check(&arguments.config, arguments.bind)?;
+    let found = load::check(&arguments.config, arguments.bind);
     if arguments.output == FindingForm::Json {
-        let lines =
-            found.findings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
-        output::print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+        let mut lines = String::new();
+        for finding in &found.findings {
+            lines.push_str(&serde_json::to_string(finding)?);
+            lines.push('\n');
+        }
+        output::print(&lines)?;
     } else {
         if !found.findings.is_empty() {
             output::findings(&found.render());
@@ -50,17 +53,14 @@ fn validate(arguments: &Validate) -> anyhow::Result<ExitCode> {
 
 fn fmt(arguments: &Fmt) -> anyhow::Result<ExitCode> {
     let file = arguments.file.as_deref().filter(|file| *file != Path::new("-"));
-    let (name, text) = match file {
-        Some(file) => {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
-            (file.display().to_string(), text)
-        }
-        None => {
-            let mut text = String::new();
-            std::io::stdin().take(INPUT_BYTES_MAX).read_to_string(&mut text)?;
-            ("<stdin>".to_owned(), text)
-        }
+    let (name, text) = if let Some(file) = file {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        (file.display().to_string(), text)
+    } else {
+        let mut text = String::new();
+        std::io::stdin().take(INPUT_BYTES_MAX).read_to_string(&mut text)?;
+        ("<stdin>".to_owned(), text)
     };
     let formatted = match bessemer_config::format(&name, &text) {
         Ok(formatted) => formatted,
@@ -83,7 +83,7 @@ fn fmt(arguments: &Fmt) -> anyhow::Result<ExitCode> {
 }
 
 fn graph(arguments: &Graph) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load::load(&arguments.config)? else { return Ok(ExitCode::FAILURE) };
+    let Some(loaded) = load::load(&arguments.config) else { return Ok(ExitCode::FAILURE) };
     let form = match arguments.format {
         GraphForm::Mermaid => Form::Mermaid,
         GraphForm::Dot => Form::Dot,
@@ -103,7 +103,9 @@ fn components(arguments: &Components) -> anyhow::Result<ExitCode> {
             format!("{}\n", serde_json::to_string_pretty(&rows)?)
         }
         ListForm::Ndjson => {
-            rows.iter().map(|row| format!("{}\n", describe(row, arguments.schemas))).collect()
+            let lines: Vec<String> =
+                rows.iter().map(|row| describe(row, arguments.schemas).to_string()).collect();
+            format!("{}\n", lines.join("\n"))
         }
     };
     output::print(&text)?;
@@ -133,13 +135,13 @@ fn describe(row: &Row, schemas: bool) -> serde_json::Value {
 
 fn table(rows: &[&'static Row]) -> String {
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
-    let mut text = format!("{:width$}  {:9}  {:12}  SIGNALS\n", "NAME", "KIND", "STABILITY");
+    let mut lines = vec![format!("{:width$}  {:9}  {:12}  SIGNALS", "NAME", "KIND", "STABILITY")];
     for row in rows {
         let (kind, stability) = (row.role.as_str(), row.stability.as_str());
         let signals = signals(row).join(",");
-        text.push_str(&format!("{:width$}  {kind:9}  {stability:12}  {signals}\n", row.name));
+        lines.push(format!("{:width$}  {kind:9}  {stability:12}  {signals}", row.name));
     }
-    text
+    format!("{}\n", lines.join("\n"))
 }
 
 fn completion(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {

@@ -87,7 +87,7 @@ fn process(arguments: &Demo, storage: &std::path::Path) -> Process {
         journal_size: ByteSize::mib(1024),
         bodies: None,
         record_size: ByteSize(10_000_000),
-        drain: Span(std::time::Duration::from_secs(60)),
+        drain: Span(std::time::Duration::from_mins(1)),
         log_level: LogLevel::Warn,
         log_format: LogFormat::Text,
     }

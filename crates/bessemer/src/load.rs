@@ -34,8 +34,8 @@ pub(crate) fn render(findings: &[Diagnostic]) -> String {
 }
 
 /// Loads a configuration; `None` after its errors were shown. Warnings are shown too.
-pub(crate) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Loaded>> {
-    Ok(shown(bessemer_config::load(paths, &SystemEnvironment, &wire::catalogs())))
+pub(crate) fn load(paths: &[PathBuf]) -> Option<Loaded> {
+    shown(bessemer_config::load(paths, &SystemEnvironment, &wire::catalogs()))
 }
 
 /// Loads a configuration that is part of this binary; `None` after its errors were shown.
@@ -63,10 +63,10 @@ fn shown(loaded: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
 }
 
 /// Everything that can be said about a configuration without running it.
-pub(crate) fn check(paths: &[PathBuf], bind: bool) -> anyhow::Result<Found> {
+pub(crate) fn check(paths: &[PathBuf], bind: bool) -> Found {
     let loaded = match bessemer_config::load(paths, &SystemEnvironment, &wire::catalogs()) {
         Ok(loaded) => loaded,
-        Err(findings) => return Ok(Found { findings, components: 0 }),
+        Err(findings) => return Found { findings, components: 0 },
     };
     let mut findings = loaded.warnings;
     match wire::wire(&loaded.graph, &Context::detached()) {
@@ -74,7 +74,7 @@ pub(crate) fn check(paths: &[PathBuf], bind: bool) -> anyhow::Result<Found> {
         Ok(wired) if bind => findings.extend(occupied(&loaded.graph, &wired)),
         Ok(_) => {}
     }
-    Ok(Found { findings, components: loaded.graph.nodes.len() })
+    Found { findings, components: loaded.graph.nodes.len() }
 }
 
 fn occupied(graph: &bessemer_config::Graph, wired: &wire::Wired) -> Vec<Diagnostic> {

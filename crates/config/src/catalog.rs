@@ -29,7 +29,8 @@ pub struct RowInfo {
     /// How much its settings may still change.
     pub stability: Stability,
     /// The schema of its settings. Beyond JSON Schema it may carry, on a property, `x-aliases` with
-    /// other names of that property and `format` with `reference`, `pipeline`, `size` or `duration`.
+    /// other names of that property and `format` with `reference`, `pipeline`, `size` or
+    /// `duration`.
     pub schema: Schema,
 }
 

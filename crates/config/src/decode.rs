@@ -1,8 +1,8 @@
 //! From settings to the settings type of a component, with errors that point into the text.
 //!
 //! Follows the conventions of the dialects: a number where text is wanted is written out, a numeral
-//! in text is read where a number is wanted, one block where a list is wanted is a list of one, and a
-//! secret decodes as text. Durations and sizes are text that their types read.
+//! in text is read where a number is wanted, one block where a list is wanted is a list of one,
+//! and a secret decodes as text. Durations and sizes are text that their types read.
 
 use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;

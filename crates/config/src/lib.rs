@@ -1,10 +1,11 @@
-//! Reads configurations: text in some dialect becomes one graph of components, or everything that is
-//! wrong with it, with line, column, and the nearest valid name.
+//! Reads configurations: text in some dialect becomes one graph of components, or everything that
+//! is wrong with it, with line, column, and the nearest valid name.
 //!
-//! The way of a configuration: [`Sources`] give texts, a [`Dialect`] reads them into a [`Graph`] with
-//! the help of the [`Environment`] and the [`Catalog`], the graph is checked, and each component
-//! [`decode`]s its own settings. Only this crate knows what a dialect looks like, only it reads the
-//! environment; it does no other input or output and knows nothing of what components do.
+//! The way of a configuration: [`Sources`] give texts, a [`Dialect`] reads them into a [`Graph`]
+//! with the help of the [`Environment`] and the [`Catalog`], the graph is checked, and each
+//! component [`decode()`]s its own settings. Only this crate knows what a dialect looks like, only
+//! it reads the environment; it does no other input or output and knows nothing of what components
+//! do.
 
 pub mod alloy;
 pub mod catalog;

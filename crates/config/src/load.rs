@@ -18,7 +18,7 @@ const FILES_MAX: usize = 1000;
 /// A configuration without errors.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The components, their settings in the form that [`crate::decode`] expects.
+    /// The components, their settings in the form that [`crate::decode()`] expects.
     pub graph: Graph,
     /// What is most likely not as its author meant.
     pub warnings: Vec<Diagnostic>,

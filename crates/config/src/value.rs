@@ -23,8 +23,8 @@ pub struct Value {
     pub data: Data,
     /// Where the expression or block stands that gave it.
     pub at: Location,
-    /// For text that holds environment variables: how it was put together, so that printing it shows
-    /// their names and not what they hold.
+    /// For text that holds environment variables: how it was put together, so that printing it
+    /// shows their names and not what they hold.
     pub origin: Option<Origin>,
 }
 

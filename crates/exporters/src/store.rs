@@ -54,7 +54,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             path: None,
-            retention: Span(Duration::from_secs(72 * 3600)),
+            retention: Span(Duration::from_hours(72)),
             events_max: 10_000_000,
             queue: QueueSettings::default(),
         }

@@ -163,7 +163,11 @@ impl Hub {
             meta: meta.clone(),
             payload: output.payload.clone(),
         });
-        self.journal.append(entries.collect()).await.map(drop).map_err(append_refusal)
+        self.journal
+            .append(entries.collect())
+            .await
+            .map(drop)
+            .map_err(|error| append_refusal(&error))
     }
 
     /// Hands over what fits into the window; the rest goes to the journal.
@@ -213,19 +217,12 @@ impl Hub {
         let all = async {
             for output in outputs {
                 let direct = self.direct(incoming, output).answering(Arc::clone(&group));
-                for sink in output.routes.iter() {
-                    if let Some(sink) = self.sinks.get(usize::from(sink.0))
-                        && sink.queue(output.lane).send(direct.clone()).await.is_err()
-                    {
-                        return false;
-                    }
-                }
+                self.hand_over(output, &direct).await;
             }
             group.settled().await;
-            true
         };
         tokio::select! {
-            settled = all => if settled { return Ok(()) },
+            () = all => return Ok(()),
             () = self.clock.sleep(limit) => {}
         }
         group.abandon();
@@ -235,6 +232,18 @@ impl Hub {
                 .last_reason()
                 .unwrap_or_else(|| format!("not every destination answered within {limit:?}")),
         })
+    }
+
+    /// Queues for every destination, waiting for room. A queue whose worker has ended takes
+    /// nothing; its records stay owed.
+    async fn hand_over(&self, output: &Output, direct: &Direct) {
+        for sink in output.routes.iter() {
+            if let Some(sink) = self.sinks.get(usize::from(sink.0))
+                && sink.queue(output.lane).send(direct.clone()).await.is_err()
+            {
+                tracing::debug!("a worker has ended; its client is told to come back");
+            }
+        }
     }
 
     fn direct(&self, incoming: &Incoming, output: &Output) -> Direct {
@@ -273,10 +282,12 @@ impl SinkHandle {
     }
 }
 
-fn append_refusal(error: AppendError) -> Refusal {
+fn append_refusal(error: &AppendError) -> Refusal {
     let reason = error.to_string();
     match error {
-        AppendError::Full { retry_after, .. } => Refusal::Overloaded { retry_after, reason },
+        AppendError::Full { retry_after, .. } => {
+            Refusal::Overloaded { retry_after: *retry_after, reason }
+        }
         AppendError::TooLarge { .. } | AppendError::NoItems => Refusal::Rejected { reason },
         AppendError::Io(_) | AppendError::Closed => {
             Refusal::Unavailable { retry_after: COME_BACK, reason }

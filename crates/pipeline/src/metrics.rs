@@ -200,7 +200,7 @@ impl Metrics {
         gauge
     }
 
-    /// All metrics in the OpenMetrics text format, with the closing `# EOF`.
+    /// All metrics in the `OpenMetrics` text format, with the closing `# EOF`.
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(8 << 10);
         if encode(&mut text, &self.registry.lock()).is_err() {

@@ -264,10 +264,11 @@ fn successors(graph: &Graph, id: &str, signal: Signal) -> Vec<String> {
 /// A stage whose only exit is one branch is that branch: one program, no copy.
 fn flatten(stage: &mut Stage) {
     let Exit::All(fork) = &mut stage.exit else { return };
-    if fork.routes.is_empty() && fork.branches.len() == 1 {
-        if let Some(branch) = fork.branches.pop() {
-            stage.steps.extend(branch.steps);
-            stage.exit = branch.exit;
-        }
+    if fork.routes.is_empty()
+        && fork.branches.len() == 1
+        && let Some(branch) = fork.branches.pop()
+    {
+        stage.steps.extend(branch.steps);
+        stage.exit = branch.exit;
     }
 }

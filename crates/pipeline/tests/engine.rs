@@ -1,5 +1,7 @@
 //! The engine with destinations that answer anything: no record is lost, none is invented.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,10 +102,8 @@ struct Handle(Arc<Moody>);
 impl Exporter for Handle {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
         let payload = delivery.payload();
-        let ids: Vec<u64> = LogsView::new(&payload)
-            .records()
-            .map(|found| found.record.time_unix_nano())
-            .collect();
+        let ids: Vec<u64> =
+            LogsView::new(&payload).records().map(|found| found.record.time_unix_nano()).collect();
         assert_eq!(ids.len(), usize::try_from(delivery.records()).unwrap());
         Box::pin(std::future::ready(self.0.answer(&ids)))
     }
@@ -112,7 +112,8 @@ impl Exporter for Handle {
 fn request(ids: std::ops::Range<u64>) -> bytes::Bytes {
     let records: Vec<_> =
         ids.map(|id| serde_json::json!({ "timeUnixNano": id.to_string() })).collect();
-    let request = serde_json::json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": records }] }] });
+    let request =
+        serde_json::json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": records }] }] });
     let text = request.to_string();
     json::from_otlp_json(Signal::Logs, text.as_bytes(), &Limits::default()).unwrap().into_bytes()
 }
@@ -130,13 +131,20 @@ async fn engine(
 ) -> (Engine, Outlet) {
     let (door, outlet) = oneshot::channel();
     let mut built = BTreeMap::new();
-    let receiver =
-        Built::Receiver { receiver: Box::new(Door(door)), ack, ack_timeout: PATIENT, listens: Vec::new() };
+    let receiver = Built::Receiver {
+        receiver: Box::new(Door(door)),
+        ack,
+        ack_timeout: PATIENT,
+        listens: Vec::new(),
+    };
     built.insert("in".to_owned(), receiver);
     let mut graph = Graph::default();
     for (id, exporter) in destinations {
         let exporter: Arc<dyn Exporter> = Arc::new(Handle(Arc::clone(exporter)));
-        built.insert((*id).to_owned(), Built::Exporter { exporter, queue: QueueSettings::default() });
+        built.insert(
+            (*id).to_owned(),
+            Built::Exporter { exporter, queue: QueueSettings::default() },
+        );
         let (from, to, at) = ("in".to_owned(), (*id).to_owned(), Location::nowhere());
         graph.edges.push(Edge { from, signal: Signal::Logs, to, at });
     }
@@ -154,7 +162,12 @@ async fn engine(
 }
 
 /// Waits until a destination took or refused every id; the ones in its dead-letter log.
-async fn settled(engine: &Engine, id: &str, moody: &Moody, ids: std::ops::Range<u64>) -> BTreeSet<u64> {
+async fn settled(
+    engine: &Engine,
+    id: &str,
+    moody: &Moody,
+    ids: std::ops::Range<u64>,
+) -> BTreeSet<u64> {
     loop {
         let mut dead = BTreeSet::new();
         for letter in engine.journal().dead_letters(id).into_iter().flatten() {
@@ -177,7 +190,10 @@ async fn run(seed: u64, ack: Ack, sizes: &[u64]) {
     let (engine, outlet) = engine(folder.path(), ack, &destinations).await;
     let mut next = 1;
     for size in sizes {
-        assert_eq!(outlet.send(incoming(next..next + size)).await, Ok(u32::try_from(*size).unwrap()));
+        assert_eq!(
+            outlet.send(incoming(next..next + size)).await,
+            Ok(u32::try_from(*size).unwrap())
+        );
         next += size;
     }
     for (id, moody) in &destinations {

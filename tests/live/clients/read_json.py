@@ -30,9 +30,14 @@ def with_plain_ids(members):
     return members
 
 
+def to_integer(text):
+    """Python has no integer -0, which is how some write the double."""
+    return -0.0 if text == "-0" else int(text)
+
+
 for line in sys.stdin.buffer:
     signal, text = line.decode().split("\t", 1)
-    tree = json.loads(text, object_hook=with_plain_ids)
+    tree = json.loads(text, object_hook=with_plain_ids, parse_int=to_integer)
     message = json_format.ParseDict(tree, TYPES[signal](), max_recursion_depth=200)
     encoded = message.SerializeToString()
     sys.stdout.buffer.write(len(encoded).to_bytes(4, "big") + encoded)

@@ -34,13 +34,12 @@ fn compare(is_valid: bool, expected: Option<&str>, findings: &[Diagnostic]) -> O
         .first()
         .map(|finding| format!("{}:{}: {}", finding.line(), finding.column(), finding.message));
     match (is_valid, expected, first) {
-        (true, _, None) => None,
         (true, _, Some(first)) => Some(format!("should be accepted, got {first}")),
         (false, expected, None) => Some(format!("should be refused: {expected:?}")),
         (false, Some(expected), Some(first)) if position(expected) != position(&first) => {
             Some(format!("expected {expected}, got {first}"))
         }
-        (false, ..) => None,
+        (true, _, None) | (false, ..) => None,
     }
 }
 

@@ -18,12 +18,17 @@ const REQUESTS_PER_SECOND: u32 = 5;
 const SERVICES: [&str; 4] = ["checkout", "payments", "inventory", "gateway"];
 
 /// Severity number and text, and what a record says; a number stands in place of `{}`.
-const MESSAGES: [(u8, &str, &str); 9] = [
+type Message = (u8, &'static str, &'static str);
+
+const ROUTINE: [Message; 5] = [
     (9, "INFO", "order {} accepted"),
     (9, "INFO", "cache refreshed, {} entries"),
     (9, "INFO", "request served in {} ms"),
     (5, "DEBUG", "connection {} reused"),
     (9, "INFO", "user {} signed in"),
+];
+
+const TROUBLE: [Message; 4] = [
     (13, "WARN", "queue length {} is above target"),
     (17, "ERROR", "database timeout after {} ms"),
     (17, "ERROR", "payment provider answered {}"),
@@ -67,7 +72,7 @@ pub(super) fn start(running: &Running, ports: Ports, rate: u32) -> anyhow::Resul
 }
 
 fn requests(now: u64, records: u32, random: &Arc<dyn Random>) -> [(&'static str, Value); 3] {
-    let service = pick(&SERVICES, random);
+    let service = pick(&SERVICES, random).copied().unwrap_or_default();
     let resource =
         json!({ "attributes": [text("service.name", service), text("demo.generated", "true")] });
     let scope = json!({ "name": "bessemer.demo" });
@@ -91,8 +96,8 @@ fn requests(now: u64, records: u32, random: &Arc<dyn Random>) -> [(&'static str,
 fn log(now: u64, random: &Arc<dyn Random>) -> Value {
     // Routine is common and trouble is rare, as in life.
     let routine = random.next_u64() % 100 < 85;
-    let message = if routine { pick(&MESSAGES[..5], random) } else { pick(&MESSAGES[5..], random) };
-    let (number, severity, body) = *message;
+    let messages: &[Message] = if routine { &ROUTINE } else { &TROUBLE };
+    let (number, severity, body) = pick(messages, random).copied().unwrap_or_default();
     json!({
         "timeUnixNano": now.to_string(),
         "severityNumber": number,
@@ -128,7 +133,7 @@ fn text(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": { "stringValue": value } })
 }
 
-fn pick<'a, T>(from: &'a [T], random: &Arc<dyn Random>) -> &'a T {
-    let index = usize::try_from(random.next_u64() % from.len() as u64).unwrap_or(0);
-    &from[index]
+fn pick<'a, T>(from: &'a [T], random: &Arc<dyn Random>) -> Option<&'a T> {
+    let index = random.next_u64().checked_rem(from.len() as u64)?;
+    from.get(usize::try_from(index).ok()?)
 }

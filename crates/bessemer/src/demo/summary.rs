@@ -90,26 +90,24 @@ fn classes(context: &Context) -> [u64; 3] {
 }
 
 async fn page(context: &Context, status: &Status, before: [u64; 3], now: [u64; 3]) -> String {
-    let mut text = String::new();
     let rate: u64 = now.iter().zip(before).map(|(now, before)| now - before).sum();
-    text.push_str(&format!("{rate:>6} records/s   "));
-    for (class, count) in CLASSES.iter().zip(now) {
-        text.push_str(&format!("{class} {count:<8}"));
-    }
-    text.push('\n');
+    let counts: Vec<String> =
+        CLASSES.iter().zip(now).map(|(class, count)| format!("{class} {count:<8}")).collect();
+    let mut lines = vec![format!("{rate:>6} records/s   {}", counts.concat())];
     for destination in status.destinations() {
-        let delivered =
-            context.metrics.delivered.get_or_create_owned(&component(&destination.id)).get();
+        let labels = component(&destination.id);
+        let delivered = context.metrics.delivered.get_or_create_owned(&labels).get();
         let state = if destination.healthy { "ok" } else { "retrying" };
-        text.push_str(&format!(
-            "       -> {:34} {state:9} delivered {delivered:<8} queued {}\n",
+        lines.push(format!(
+            "       -> {:34} {state:9} delivered {delivered:<8} queued {}",
             destination.id, destination.queue_records
         ));
     }
     for event in last_critical(context).await {
-        text.push_str(&format!("  critical  {}\n", describe(&event)));
+        lines.push(format!("  critical  {}", describe(&event)));
     }
-    text
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 async fn last_critical(context: &Context) -> Vec<Event> {

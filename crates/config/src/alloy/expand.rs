@@ -1,9 +1,10 @@
 //! From statements to a graph: names are resolved, custom components become the components they
 //! consist of.
 //!
-//! The body of a file, of a `declare` and of a `foreach` is a [`Unit`]. Its components are registered
-//! before any is evaluated, so that they may name each other in any order. An instance of a custom
-//! component is expanded when something first asks for what it exports, or when its turn comes.
+//! The body of a file, of a `declare` and of a `foreach` is a [`Unit`]. Its components are
+//! registered before any is evaluated, so that they may name each other in any order. An instance
+//! of a custom component is expanded when something first asks for what it exports, or when its
+//! turn comes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,7 +87,8 @@ impl<'a> Engine<'a> {
             statements.extend(body.into_iter().map(|statement| (statement, Arc::clone(source))));
         }
         if self.diagnostics.borrow().iter().any(Diagnostic::is_error) {
-            // What is left of a text that does not follow the grammar would only raise false findings.
+            // What is left of a text that does not follow the grammar would only raise false
+            // findings.
             return graph;
         }
         let blocks = unit.blocks(&statements);

@@ -54,8 +54,8 @@ impl Lowering<'_> {
                 Statement::Block(block) => self.block(block, &mut object, shape),
             }
         }
-        // Null is how a text says that a setting is not given. What could not be evaluated stays, as
-        // a null: it is given, and its name can be checked.
+        // Null is how a text says that a setting is not given. What could not be evaluated stays,
+        // as a null: it is given, and its name can be checked.
         object.fields.retain(|field| {
             field.value.data != Data::Null || self.failed.contains(&field.value.at.range().start)
         });

@@ -1,12 +1,12 @@
 //! From words to a tree, with every error that can be told apart.
 //!
-//! The grammar is LL(1); the comment above each function is its production. After an error the parser
-//! goes on at a place where a statement can start, so that one run shows many errors; at most one
-//! error a line, because the rest of such a line is noise.
+//! The grammar is LL(1); the comment above each function is its production. After an error the
+//! parser goes on at a place where a statement can start, so that one run shows many errors; at
+//! most one error a line, because the rest of such a line is noise.
 //!
-//! One thing that Alloy refuses is accepted unless `strictness` says otherwise: elements of an array or
-//! object that are separated by a new line only. It is a slip that many published examples contain,
-//! there is one way to read it, and the finding is a warning.
+//! One thing that Alloy refuses is accepted unless `strictness` says otherwise: elements of an
+//! array or object that are separated by a new line only. It is a slip that many published
+//! examples contain, there is one way to read it, and the finding is a warning.
 
 #![expect(
     clippy::wildcard_enum_match_arm,

@@ -1,9 +1,9 @@
 //! Cuts a text into words.
 //!
-//! Statements end where a line ends, but nobody writes a terminator: one is inserted at the end of a
-//! line whose last word can end a statement (a name, a literal, a closing bracket). A comment does
-//! not hide the end of its line, so a comment that runs to the end of a line has the terminator in
-//! front of it.
+//! Statements end where a line ends, but nobody writes a terminator: one is inserted at the end of
+//! a line whose last word can end a statement (a name, a literal, a closing bracket). A comment
+//! does not hide the end of its line, so a comment that runs to the end of a line has the
+//! terminator in front of it.
 
 use std::sync::LazyLock;
 

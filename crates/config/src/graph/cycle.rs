@@ -1,8 +1,8 @@
 //! Records that come back to where they were.
 //!
-//! A processor passes a record on in the signal it came in, a connector makes records of any signal:
-//! so the search walks pairs of component and signal, and what looks like a circle but changes its
-//! signal on the way, such as metrics made from spans, is none.
+//! A processor passes a record on in the signal it came in, a connector makes records of any
+//! signal: so the search walks pairs of component and signal, and what looks like a circle but
+//! changes its signal on the way, such as metrics made from spans, is none.
 
 use std::collections::{HashMap, HashSet};
 

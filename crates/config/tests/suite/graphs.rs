@@ -3,7 +3,7 @@
 use bessemer_config::graph::render::{Form, render};
 use bessemer_config::{Signal, Value, dialects};
 
-use crate::catalog::{findings, graph, settings};
+use crate::catalog::{Fake, findings, graph, settings};
 
 /// The example of the design: what the seed's routing looks like with its frame.
 const ROUTED: &str = r#"
@@ -173,4 +173,37 @@ otelcol.connector.spanmetrics "s" { output { metrics = [otelcol.processor.batch.
 otelcol.exporter.otlp "x" { client { endpoint = "e:1" } }
 "#;
     assert_eq!(findings(text), Vec::<String>::new());
+}
+
+#[test]
+fn a_directory_of_the_disk_is_one_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "a.alloy",
+        "otelcol.receiver.otlp \"in\" {\n output { logs = [otelcol.exporter.otlp.x.input] }\n}\n",
+    );
+    write("b.alloy", "otelcol.exporter.otlp \"x\" { client { endpoint = \"e:1\" } }\n");
+    write("notes.txt", "not a configuration");
+    let loaded =
+        bessemer_config::load(&[folder.path()], &bessemer_config::SystemEnvironment, &Fake);
+    let loaded = loaded.unwrap_or_else(|found| panic!("{found:?}"));
+    assert_eq!(loaded.graph.nodes.len(), 2);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+
+    let missing = bessemer_config::load(
+        &[folder.path().join("c.alloy")],
+        &bessemer_config::SystemEnvironment,
+        &Fake,
+    );
+    assert_eq!(missing.unwrap_err()[0].code.as_str(), "BSM-0104");
+}
+
+#[test]
+fn a_single_block_of_a_list_reads_back_as_one() {
+    let text = "otelcol.processor.attributes \"a\" {\n action {\n key = \"k\"\n action = \"delete\"\n }\n}";
+    let first = graph(text);
+    let printed = dialects()[0].print(&first);
+    assert!(printed.contains("action {"), "{printed}");
+    assert_eq!(graph(&printed), first);
 }

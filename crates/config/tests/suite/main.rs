@@ -7,6 +7,8 @@ mod decoding;
 #[cfg(test)]
 mod diagnostics;
 #[cfg(test)]
+mod expressions;
+#[cfg(test)]
 mod formatting;
 #[cfg(test)]
 mod graphs;

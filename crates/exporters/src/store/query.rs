@@ -23,8 +23,9 @@ pub(super) fn page(connection: &Connection, filter: &EventFilter) -> Result<Even
     let mut statement = connection.prepare_cached(&text).map_err(failed)?;
     let rows = statement.query_map(params_from_iter(conditions.values), event).map_err(failed)?;
     let mut found: Vec<(Event, String)> = rows.collect::<Result<_, _>>().map_err(failed)?;
-    let has_more = found.len() as i64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > limit;
+    found.truncate(limit);
     let next_cursor = found.last().filter(|_| has_more).map(|(_, cursor)| cursor.clone());
     Ok(EventPage { events: found.into_iter().map(|(event, _)| event).collect(), next_cursor })
 }

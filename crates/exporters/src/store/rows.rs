@@ -43,11 +43,10 @@ pub(super) fn insert(connection: &Connection, delivery: &Delivery) -> rusqlite::
 }
 
 fn logs(statement: &mut CachedStatement<'_>, part: &Part) -> rusqlite::Result<()> {
-    let mut number = part.first.number;
-    for BatchRecord { resource, record, .. } in LogsView::new(&part.payload).records() {
+    let records = LogsView::new(&part.payload).records();
+    for (number, BatchRecord { resource, record, .. }) in (part.first.number..).zip(records) {
         let row = of_log(&record, part);
         write(statement, (part, number), Signal::Logs, &row, (record.attributes(), resource))?;
-        number += 1;
     }
     Ok(())
 }
@@ -63,11 +62,10 @@ fn of_log(record: &LogRecordView<'_>, part: &Part) -> Row {
 }
 
 fn spans(statement: &mut CachedStatement<'_>, part: &Part) -> rusqlite::Result<()> {
-    let mut number = part.first.number;
-    for BatchRecord { resource, record, .. } in TracesView::new(&part.payload).records() {
+    let records = TracesView::new(&part.payload).records();
+    for (number, BatchRecord { resource, record, .. }) in (part.first.number..).zip(records) {
         let row = of_span(&record, part);
         write(statement, (part, number), Signal::Traces, &row, (record.attributes(), resource))?;
-        number += 1;
     }
     Ok(())
 }
@@ -158,10 +156,10 @@ fn write(
 
 /// Text as it is, anything else as JSON.
 fn plain(value: AnyValue<'_>) -> String {
-    match value {
-        AnyValue::Str(text) => text.as_str().to_owned(),
-        AnyValue::Empty => String::new(),
-        other => json(other),
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None if value.is_empty() => String::new(),
+        None => json(value),
     }
 }
 

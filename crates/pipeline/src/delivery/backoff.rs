@@ -10,7 +10,7 @@ pub(crate) const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait of our own.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30);
 /// The longest wish of a destination that is honoured.
-pub(crate) const WISH_MAX: Duration = Duration::from_secs(300);
+pub(crate) const WISH_MAX: Duration = Duration::from_mins(5);
 
 /// The wait before try number `tries + 1`.
 pub(crate) fn wait(tries: u32, wish: Option<Duration>, random: &dyn Random) -> Duration {

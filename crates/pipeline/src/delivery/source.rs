@@ -107,19 +107,16 @@ fn unsettled(whole: &Parcel, first: u64, settled: &[Range<u64>]) -> Option<Parce
     };
     let mut start = 0;
     let mut left: Option<Parcel> = None;
-    for gap in settled
-        .iter()
-        .map(|range| offset(range.start)..offset(range.end))
-        .chain([whole.records()..0])
-    {
-        if start < gap.start {
-            let piece = whole.range(start..gap.start);
+    let gaps = settled.iter().map(|range| (offset(range.start), offset(range.end)));
+    for (gap_start, gap_end) in gaps.chain(std::iter::once((whole.records(), 0))) {
+        if start < gap_start {
+            let piece = whole.range(start..gap_start);
             match &mut left {
                 Some(left) => left.join(piece),
                 None => left = Some(piece),
             }
         }
-        start = start.max(gap.end);
+        start = start.max(gap_end);
     }
     left
 }

@@ -144,16 +144,8 @@ fn http_problem(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
     if let Some(wait) = wait {
         // Whole seconds, rounded up: zero would ask for an immediate retry.
-        headers.insert(
-            RETRY_AFTER,
-            wait.as_millis()
-                .div_ceil(1000)
-                .max(1)
-                .min(86_400)
-                .to_string()
-                .parse()
-                .unwrap_or(HeaderValue::from_static("1")),
-        );
+        let seconds = wait.as_millis().div_ceil(1000).clamp(1, 86_400);
+        headers.insert(RETRY_AFTER, u32::try_from(seconds).unwrap_or(1).into());
     }
     response
 }

@@ -2,7 +2,7 @@
 
 use bessemer_net::body::{self, Body, BodyLimits};
 use bessemer_net::listen::{Handler, Peer, Reply};
-use bessemer_pipeline::{Incoming, Outlet, Refusal};
+use bessemer_pipeline::{Incoming, Outlet};
 use bessemer_record::{Signal, json};
 use bessemer_runtime::BoxFuture;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
@@ -106,12 +106,8 @@ impl Http {
         };
         match self.outlet.send(incoming).await {
             Ok(_) => Ok(()),
-            Err(refusal) => Err(self.refused(&refusal, form)),
+            Err(refusal) => Err(answer::http_refusal(&refusal, form)),
         }
-    }
-
-    fn refused(&self, refusal: &Refusal, form: Form) -> Response<Reply> {
-        answer::http_refusal(refusal, form)
     }
 }
 

@@ -159,9 +159,8 @@ impl Edit {
                     if let Some(AnyValue { value: Some(any_value::Value::StringValue(text)) }) =
                         &mut entry.value
                     {
-                        while text.len() > *len {
-                            text.pop();
-                        }
+                        let end = (0..=*len).rev().find(|end| text.is_char_boundary(*end));
+                        text.truncate(end.unwrap_or(0));
                     }
                 }
             }

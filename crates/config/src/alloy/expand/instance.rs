@@ -67,6 +67,9 @@ impl Unit<'_> {
     ) -> Option<(Graph, Value)> {
         let at = Self::location(&entry.source, entry.block.head());
         let engine = self.engine;
+        if !engine.count_node(&at) {
+            return None;
+        }
         let is_open = engine.instances.borrow().iter().any(|open| Rc::ptr_eq(open, &declare.block));
         if is_open || engine.instances.borrow().len() >= INSTANCE_DEPTH_MAX {
             let name = declare.block.label();

@@ -145,7 +145,8 @@ impl Parser<'_> {
         true
     }
 
-    /// `Primary = literal | identifier | "(" Expression ")" | "[" [ List ] "]" | "{" [ Fields ] "}"`
+    /// `Primary = literal | identifier | "(" Expression ")" | "[" [ List ] "]" | "{" [ Fields ]
+    /// "}"`
     fn primary(&mut self) -> Expression {
         let at = self.at();
         let shape = match self.token.kind {
