@@ -60,7 +60,7 @@ fn put_length(block: &mut Vec<u8>, length: usize) {
     block.push(127);
     let mut rest = length - 127;
     while rest >= 128 {
-        block.push(u8::try_from(rest % 128).unwrap() | 128);
+        block.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
         rest /= 128;
     }
     block.push(u8::try_from(rest).unwrap());
@@ -147,7 +147,7 @@ impl Reader {
                 return Err(None);
             }
             self.stream.set_read_timeout(Some(left)).unwrap();
-            let mut chunk = [0; 64 << 10];
+            let mut chunk = vec![0; 64 << 10];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(Some(Ending::Closed)),
                 Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),

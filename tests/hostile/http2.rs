@@ -57,16 +57,15 @@ fn flood(
 ) -> Option<Ending> {
     let (mut writer, mut reader) = open(address, settings);
     std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for piece in pieces {
-                if writer.send(&piece).is_err() {
-                    return;
-                }
-            }
+        let sending = scope.spawn(move || {
+            let mut pieces = pieces;
+            let is_closed = pieces.any(|piece| writer.send(&piece).is_err());
             // Kept open: whoever ends the connection is the other side.
-            std::mem::forget(writer);
+            (!is_closed).then_some(writer)
         });
-        reader.ending(ENDS_WITHIN)
+        let ending = reader.ending(ENDS_WITHIN);
+        drop(sending.join().unwrap());
+        ending
     })
 }
 

@@ -2,7 +2,10 @@
 //! slow connections, smuggled requests, floods of HTTP/2 frames.
 //!
 //! Sizes are small unless `BESSEMER_PROOF=ci`, which runs the published ones.
+#![cfg(test)]
 #![expect(clippy::disallowed_methods, reason = "tests measure real time and read a switch")]
+#![expect(clippy::float_cmp, reason = "counters are whole numbers")]
+#![expect(clippy::format_push_string, reason = "configurations are written once")]
 #![expect(unreachable_pub, reason = "modules are shared between test programs")]
 
 mod bombs;

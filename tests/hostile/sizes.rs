@@ -68,7 +68,7 @@ fn a_body_without_an_end_is_not_read_past_the_limit() {
     let lab = lab();
     let mut raw = Raw::open(lab.http);
     raw.send(&head("/v1/logs", &[KIND, ("transfer-encoding", "chunked")])).unwrap();
-    let chunk = [&b"10000\r\n"[..], &[0; 0x10000], b"\r\n"].concat();
+    let chunk = [&b"10000\r\n"[..], &vec![0; 0x10000], b"\r\n"].concat();
     let mut sent = 0;
     while sent < 100 * LIMIT && raw.send(&chunk).is_ok() {
         sent += chunk.len();

@@ -115,7 +115,8 @@ fn clients_report_what_is_not_acknowledged() {
     fails(&|| run_python("http", admin, "none"));
     fails(&|| run_python("grpc", admin, "none"));
     fails(&|| run_node(admin, "none"));
-    fails(&|| run_telemetrygen(Signal::Logs, admin, &["--otlp-http", "--logs=1"]));
-    fails(&|| run_telemetrygen(Signal::Metrics, admin, &["--otlp-http", "--metrics=1"]));
-    fails(&|| run_telemetrygen(Signal::Traces, admin, &["--otlp-http", "--traces=1"]));
+    for signal in [Signal::Logs, Signal::Metrics, Signal::Traces] {
+        let count = format!("--{}=1", signal.as_str());
+        fails(&|| run_telemetrygen(signal, admin, &["--otlp-http", "--rate=0", &count]));
+    }
 }

@@ -73,11 +73,16 @@ fn meaning(value: Value) -> Value {
                 Value::String(id) if name.ends_with("raceId") || name.ends_with("panId") => {
                     (name, json!(id.to_lowercase()))
                 }
-                value => (name, meaning(value)),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_)
+                | Value::Object(_) => (name, meaning(value)),
             });
             Value::Object(fields.collect())
         }
-        plain => plain,
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
     }
 }
 

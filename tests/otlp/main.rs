@@ -1,6 +1,10 @@
 //! One test or more for each number of the OTLP specification's list of checks, on the built
 //! binary: clients speak to its receiver, its exporters to fakes that do what a script says.
+#![cfg(test)]
 #![expect(clippy::disallowed_methods, reason = "tests measure real time")]
+#![expect(clippy::float_cmp, reason = "counters are whole numbers")]
+#![expect(clippy::format_push_string, reason = "configurations are written once")]
+#![expect(clippy::needless_pass_by_value, reason = "JSON is written where it is used")]
 #![expect(unreachable_pub, reason = "modules are shared between test programs")]
 
 #[expect(dead_code, reason = "other tests use more of it")]

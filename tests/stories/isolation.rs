@@ -14,10 +14,12 @@ fn config(http: std::net::SocketAddr, sinks: &[Sink; 3]) -> String {
         "otelcol.receiver.otlp \"in\" {{\n  http {{ endpoint = \"{http}\" }}\n  output {{\n    logs = [\n      otelcol.exporter.otlphttp.d0.input,\n      otelcol.exporter.otlphttp.d1.input,\n      otelcol.exporter.otlphttp.d2.input,\n    ]\n  }}\n}}\n"
     );
     for (index, sink) in sinks.iter().enumerate() {
-        text.push_str(&format!(
-            "otelcol.exporter.otlphttp \"d{index}\" {{\n  client {{\n    endpoint = \"http://{}\"\n    compression = \"none\"\n    timeout = \"5s\"\n  }}\n}}\n",
-            sink.address
-        ));
+        let address = sink.address;
+        let block = format!(
+            "otelcol.exporter.otlphttp \"d{index}\" {{\n  client {{\n    endpoint = \
+             \"http://{address}\"\n    compression = \"none\"\n    timeout = \"5s\"\n  }}\n}}\n"
+        );
+        text.push_str(&block);
     }
     text
 }

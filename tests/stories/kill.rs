@@ -74,7 +74,7 @@ fn acked_records_survive_kill_9() {
     assert!(ledger.acked.len() as u64 > kills * RECORDS, "the load never got through");
     let critical: HashSet<u64> =
         ledger.acked.iter().copied().filter(|id| id.is_multiple_of(97)).collect();
-    wait_until(Duration::from_secs(120), "delivered", || {
+    wait_until(Duration::from_mins(2), "delivered", || {
         all.has_all(ledger.acked.iter()) && urgent.has_all(critical.iter())
     });
     check(&all, &ledger, kills);
@@ -90,8 +90,8 @@ fn check(sink: &Sink, ledger: &Ledger, kills: u64) {
     let duplicates: u64 = seen.values().map(|count| u64::from(*count) - 1).sum();
     let bound = kills * IN_FLIGHT * DELIVERY_RECORDS_MAX;
     assert!(duplicates <= bound, "{duplicates} duplicates, at most {bound} were in flight");
-    let ratio = duplicates as f64 / seen.len().max(1) as f64;
-    assert!(ratio < 0.5, "{duplicates} duplicates of {} records", seen.len());
+    let records = seen.len() as u64;
+    assert!(duplicates * 2 < records, "{duplicates} duplicates of {records} records");
 }
 
 /// Moments from 5 to 300 milliseconds, the same in every run.

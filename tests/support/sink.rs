@@ -191,8 +191,6 @@ impl Shared {
 }
 
 fn text(value: Option<&AnyValue>) -> Option<&str> {
-    match value?.value.as_ref()? {
-        any_value::Value::StringValue(text) => Some(text),
-        _ => None,
-    }
+    let any_value::Value::StringValue(text) = value?.value.as_ref()? else { return None };
+    Some(text)
 }

@@ -1,6 +1,7 @@
 //! Measures durable appends: records per CPU-second and MB/s, each acknowledged after its sync.
 //!
-//! `cargo run --release -p bessemer-journal --example durable -- [entry KiB] [in flight] [seconds] [dir]`
+//! `cargo run --release -p bessemer-journal --example durable -- [KiB] [in flight] [seconds] [dir]`
+//! takes the size of an entry, how many appends wait at once, how long, and where.
 #![expect(clippy::print_stdout, reason = "the output is the purpose")]
 
 use std::path::PathBuf;
@@ -116,8 +117,9 @@ fn payload(bytes: usize) -> (Bytes, u32) {
         let start = text.len();
         let written = write!(
             text,
-            "ts={} severity=INFO service.name=checkout-{} host.name=node-{:03} trace={:016x}{:016x} \
-             http.method=GET http.route=/api/v1/orders/{} http.status_code=200 \
+            "ts={} severity=INFO service.name=checkout-{} host.name=node-{:03} \
+             trace={:016x}{:016x} http.method=GET http.route=/api/v1/orders/{} \
+             http.status_code=200 \
              k8s.pod.name=checkout-5d9f7c-{:05x} body=order {} accepted for customer {} in {} ms",
             1_700_000_000_000_000_000 + next() % 1_000_000_000_000,
             next() % 8,

@@ -1,8 +1,9 @@
 //! The journal on disk: segments of pages, blocks that flow through them, and how damage is passed.
 //!
 //! **Constraints.** An entry that was acknowledged is on disk and synced. Damage costs the blocks
-//! it touches and nothing else. A key and a nonce never meet twice. Deleting needs no free space and starting deletes nothing. Opening
-//! reads headers and footers only, and the one segment that was not sealed.
+//! it touches and nothing else. A key and a nonce never meet twice. Deleting needs no free space
+//! and starting deletes nothing. Opening reads headers and footers only, and the one segment that
+//! was not sealed.
 //!
 //! **Layout.** A directory holds `lock`, `cursors`, `main/`, `spill/<sink>/`, `dead/<sink>/` and
 //! `quarantine/`; the middle three hold segments named `<id, 16 hex digits>.segment`:
@@ -21,8 +22,8 @@
 //! header says where the first block that starts in its page begins; that is where a reader goes
 //! after damage. 16 bytes for an AES-GCM tag, a nonce counter and a key id are reserved, and zero.
 //!
-//! **Write.** Bytes once synced are never written again: a group starts in a 4 KiB sector of its own.
-//! One writer. Every open starts a new segment with a new salt at its first append; an
+//! **Write.** Bytes once synced are never written again: a group starts in a 4 KiB sector of its
+//! own. One writer. Every open starts a new segment with a new salt at its first append; an
 //! old tail is never continued. A group of entries becomes blocks, one vectored write, one
 //! fdatasync. When either fails the segment is abandoned at its last synced byte, the group goes to
 //! a new one, and whatever the old one holds past that is void: *a segment ends where the record

@@ -26,7 +26,7 @@ use crate::logs::{LogSpecs, unescape};
 use crate::mailbox::Mailbox;
 use crate::options::{Options, SinkSpec};
 use crate::recover::{Inventory, load, take_inventory};
-use crate::report::OpenReport;
+use crate::report::{OpenReport, Parked};
 use crate::spill::Spiller;
 use crate::writer::{Request, Writer};
 
@@ -99,9 +99,16 @@ pub(crate) fn open(
     })?;
     let cursor_path = dir.join("cursors");
     let areas = Areas::read(&env, &cursor_path).map_err(failed(&cursor_path))?;
-    let inventory = take_inventory(&env, &main_dir, Kind::Main).map_err(failed(&main_dir))?;
+    let mut inventory = take_inventory(&env, &main_dir, Kind::Main).map_err(failed(&main_dir))?;
     let incarnation = incarnation(&env, &areas, &inventory);
-    let report = OpenReport { incarnation, ..OpenReport::default() };
+    inventory.keep_only(incarnation);
+    let mut report = OpenReport { incarnation, ..OpenReport::default() };
+    let areas = if areas.incarnation.is_none_or(|found| found == incarnation) {
+        areas
+    } else {
+        report.parked.push(put_aside(&env, &cursor_path).map_err(failed(&cursor_path))?);
+        Areas::default()
+    };
     let logs = LogSpecs::new(&options, incarnation);
     let mut opening = Opening { env, options, incarnation, logs, report, blanks: Vec::new() };
     let spills = opening.logs_below("spill", Kind::Spill).map_err(failed(&dir))?;
@@ -133,6 +140,13 @@ fn incarnation(env: &Env, areas: &Areas, inventory: &Inventory) -> u64 {
     };
     let said = areas.incarnation.filter(backed);
     said.or_else(|| inventory.incarnation()).unwrap_or_else(|| env.random.next_u64())
+}
+
+// What another journal wrote says nothing about this one, and may be wanted there.
+fn put_aside(env: &Env, cursors: &Path) -> io::Result<Parked> {
+    let path = cursors.with_extension("foreign");
+    env.disk.rename(cursors, &path)?;
+    Ok(Parked { path, reason: "it belongs to another journal".into() })
 }
 
 impl Opening {
@@ -168,7 +182,7 @@ impl Opening {
         let ids = place::all_ids(specs, &inventory, &spills);
         let next_id = inventory.next_id;
         let torn_before = self.report.torn_tails.len();
-        let unreadable = !inventory.parked.is_empty();
+        let unreadable = inventory.unreadable;
         let segments = self.load(inventory, &ids)?;
         let torn = unreadable || self.report.torn_tails.len() > torn_before;
         let end = segments.last().map(|segment| segment.end);

@@ -19,7 +19,7 @@ pub enum WhenFull {
     /// Appends routed to it are refused; this is where isolation between sinks ends.
     #[default]
     Block,
-    /// Appends go on and [`crate::SinkStats::over_budget`] asks the caller to dead-letter the oldest.
+    /// Appends go on; [`crate::SinkStats::over_budget`] asks the caller to dead-letter the oldest.
     DeadLetter,
 }
 

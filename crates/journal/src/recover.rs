@@ -25,6 +25,8 @@ pub(crate) struct Inventory {
     pub blank: Vec<PathBuf>,
     /// Higher than the id in any file name.
     pub next_id: u64,
+    /// A segment may be among the parked that held the highest numbers.
+    pub unreadable: bool,
 }
 
 /// A log as found.
@@ -58,8 +60,14 @@ pub(crate) fn take_inventory(env: &Env, dir: &Path, kind: Kind) -> io::Result<In
             }
             Ok(Ok(header)) => inventory.readable.push((path, header)),
             Ok(Err(HeaderError::Magic)) if is_blank(env, &path) => inventory.blank.push(path),
-            Ok(Err(error)) => inventory.park(path, &error.to_string()),
-            Err(error) if is_damage(&error) => inventory.park(path, &error.to_string()),
+            Ok(Err(error)) => {
+                inventory.park(path, &error.to_string());
+                inventory.unreadable = true;
+            }
+            Err(error) if is_damage(&error) => {
+                inventory.park(path, &error.to_string());
+                inventory.unreadable = true;
+            }
             // Out of handles or permissions: to go on would be to pass over good records.
             Err(error) => return Err(error),
         }

@@ -31,6 +31,9 @@ pub(crate) const EXAMPLE: &str = r#"otelcol.processor.memory_limiter "example" {
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Settings of `otelcol.processor.memory_limiter`. Give either sizes or percentages.
+///
+/// It is asked before any work is done on a batch and guards the whole receiver: a batch is taken
+/// or refused once, also where the limiter stands in only one of several branches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {

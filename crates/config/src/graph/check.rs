@@ -121,9 +121,21 @@ fn wiring(graph: &Graph, rows: &HashMap<String, RowInfo>, findings: &mut Vec<Dia
             }
             continue;
         }
+        let sender = rows.get(&edge.from).filter(|row| !row.role.has_output());
+        if let Some(sender) = sender {
+            let message = format!(
+                "{} sends nothing on: it is of the role {}",
+                edge.from,
+                sender.role.as_str()
+            );
+            if told.insert((edge.at.range(), &edge.from)) {
+                findings.push(Diagnostic::error(Code::Wiring, &edge.at, message));
+            }
+            continue;
+        }
         let Some(target) = rows.get(to) else { continue };
         let problem = if !target.role.has_input() {
-            format!("{to} is a {} and takes no records", target.role.as_str())
+            format!("{to} takes no records: it is of the role {}", target.role.as_str())
         } else if !takes(target, signal) {
             let taken: Vec<_> = target.signals.iter().map(|signal| signal.as_str()).collect();
             format!("{to} takes {}, not {signal}", taken.join(" and "))

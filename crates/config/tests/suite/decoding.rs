@@ -17,7 +17,8 @@ fn read<T: serde::de::DeserializeOwned>(text: &str, id: &str) -> T {
 #[test]
 fn one_block_and_several_and_an_attribute_all_make_a_list() {
     let action = |key: &str| Action { key: key.into(), action: "insert".into(), value: None };
-    let one = "otelcol.processor.attributes \"a\" {\n action {\n key = \"k\"\n action = \"insert\"\n }\n}";
+    let one = "otelcol.processor.attributes \"a\" {\n action {\n key = \"k\"\n action = \"insert\
+     \"\n }\n}";
     let id = "otelcol.processor.attributes.a";
     assert_eq!(read::<Attributes>(one, id).action, [action("k")]);
     let two =
@@ -113,7 +114,8 @@ fn errors_point_at_the_name_or_value_that_is_wrong() {
     );
     check(
         "client { compression = \"gzp\" }",
-        "2:24: error BSM-0107: can not be \"gzp\"; it is one of \"gzip\", \"zstd\", \"none\"; did you mean \"gzip\"?",
+        "2:24: error BSM-0107: can not be \"gzp\"; it is one of \"gzip\", \"zstd\", \"none\"; di\
+         d you mean \"gzip\"?",
     );
     check(
         "client { endpoint = \"a\" }\nclient { endpoint = \"b\" }",

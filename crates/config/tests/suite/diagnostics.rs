@@ -67,23 +67,45 @@ otelcol.processor.batch "b" { output { logs = [otelcol.processor.batch.a.input] 
 
 #[test]
 fn unwired_components_warn_and_load() {
-    let text = "otelcol.receiver.otlp \"in\" { }\notelcol.processor.batch \"b\" { }\notelcol.auth.basic \"c\" {\n username = \"u\"\n password = \"p\"\n}\n";
+    let text = "otelcol.receiver.otlp \"in\" { }\notelcol.processor.batch \"b\" { }\notelcol.aut\
+     h.basic \"c\" {\n username = \"u\"\n password = \"p\"\n}\n";
     check(
         text,
         &[
-            "1:1: warning BSM-0151: otelcol.receiver.otlp.in sends its records nowhere: it has no output",
-            "2:1: warning BSM-0151: otelcol.processor.batch.b is not wired: no output names it and it has none",
+            "1:1: warning BSM-0151: otelcol.receiver.otlp.in sends its records nowhere: it has n\
+             o output",
+            "2:1: warning BSM-0151: otelcol.processor.batch.b is not wired: no output names it a\
+             nd it has none",
+        ],
+    );
+}
+
+#[test]
+fn an_exporter_with_an_output_is_refused() {
+    let text = r#"
+otelcol.exporter.otlp "x" {
+  client { endpoint = "e:1" }
+  output { logs = [otelcol.processor.batch.b.input] }
+}
+otelcol.processor.batch "b" { }
+"#;
+    check(
+        text,
+        &[
+            "4:20: error BSM-0112: otelcol.exporter.otlp.x sends nothing on: it is of the role exporter",
         ],
     );
 }
 
 #[test]
 fn what_is_declared_or_given_twice_is_refused() {
-    let text = "otelcol.processor.batch \"b\" { }\notelcol.processor.batch \"b\" {\n timeout = \"1s\"\n timeout = \"2s\"\n}\n";
+    let text = "otelcol.processor.batch \"b\" { }\notelcol.processor.batch \"b\" {\n timeout = \
+     \"1s\"\n timeout = \"2s\"\n}\n";
     check(
         text,
         &[
-            "2:1: error BSM-0109: otelcol.processor.batch.b is declared twice; the first is at test.alloy:1:1",
+            "2:1: error BSM-0109: otelcol.processor.batch.b is declared twice; the first is at t\
+             est.alloy:1:1",
             "4:2: error BSM-0109: attribute \"timeout\" is given twice",
         ],
     );
@@ -91,7 +113,8 @@ fn what_is_declared_or_given_twice_is_refused() {
 
 #[test]
 fn a_block_that_may_stand_once_is_refused_the_second_time() {
-    let text = "otelcol.exporter.otlp \"x\" {\n client { endpoint = \"a\" }\n client { endpoint = \"b\" }\n}\n";
+    let text = "otelcol.exporter.otlp \"x\" {\n client { endpoint = \"a\" }\n client { endpoint \
+     = \"b\" }\n}\n";
     check(text, &["3:2: error BSM-0109: block \"client\" may be given only once"]);
 }
 
@@ -131,7 +154,8 @@ fn attributes_and_unknown_blocks_at_the_top_are_refused() {
     check(
         "x = 1\nlogin { }\n",
         &[
-            "1:1: error BSM-0114: attribute \"x\" can not stand here; settings belong into the block of a component",
+            "1:1: error BSM-0114: attribute \"x\" can not stand here; settings belong into the b\
+             lock of a component",
             "2:1: error BSM-0105: unknown component \"login\"",
             "2:1: error BSM-0108: login needs a label; write login \"default\" {",
         ],
@@ -175,7 +199,8 @@ fn values_that_only_an_attack_makes_are_refused() {
         let below = level - 1;
         let value = if below == 0 { "d0.x.v".to_owned() } else { format!("d{below}.x.v") };
         let part = format!(
-            "declare \"d{level}\" {{\n argument \"v\" {{ }}\n export \"v\" {{ value = argument.v.value + argument.v.value }}\n}}\nd{level} \"x\" {{ v = {value} }}\n"
+            "declare \"d{level}\" {{\n argument \"v\" {{ }}\n export \"v\" {{ value = argument.v\
+             .value + argument.v.value }}\n}}\nd{level} \"x\" {{ v = {value} }}\n"
         );
         text.push_str(&part);
     }

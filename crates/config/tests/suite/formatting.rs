@@ -12,7 +12,8 @@ fn check(text: &str, expected: &str) {
 fn equal_signs_align_in_runs_of_lines() {
     check(
         "b \"l\" {\na=1\nlonger   =  \"x\"\n\nc = 2\nlist = [\n1,2,\n3]\nd = 3\n}",
-        "b \"l\" {\n\ta      = 1\n\tlonger = \"x\"\n\n\tc    = 2\n\tlist = [\n\t\t1, 2,\n\t\t3]\n\td = 3\n}\n",
+        "b \"l\" {\n\ta      = 1\n\tlonger = \"x\"\n\n\tc    = 2\n\tlist = [\n\t\t1, 2,\n\t\t3]\
+         \n\td = 3\n}\n",
     );
 }
 
@@ -26,11 +27,14 @@ fn what_is_joined_to_one_line_aligns_at_once() {
 fn comments_stay_where_they_are() {
     check(
         "// top\n\n/* a */ b {\n// first\n  x = 1 // one\n  yy = 2 // two\n // last\n}\n// end",
-        "// top\n\n/* a */ b {\n\t// first\n\tx  = 1 // one\n\tyy = 2 // two\n\t// last\n}\n// end\n",
+        "// top\n\n/* a */ b {\n\t// first\n\tx  = 1 // one\n\tyy = 2 // two\n\t// last\n}\n// e\
+         nd\n",
     );
     check(
-        "a = [\n  // one\n  1, // uno\n  2,\n  // end\n]\nb = f(\n 1, // x\n 2, // y\n)\nc { // empty\n}\n",
-        "a = [\n\t// one\n\t1, // uno\n\t2,\n\t// end\n]\nb = f(\n\t1, // x\n\t2, // y\n)\n\nc { // empty\n}\n",
+        "a = [\n  // one\n  1, // uno\n  2,\n  // end\n]\nb = f(\n 1, // x\n 2, // y\n)\nc { // \
+         empty\n}\n",
+        "a = [\n\t// one\n\t1, // uno\n\t2,\n\t// end\n]\nb = f(\n\t1, // x\n\t2, // y\n)\n\nc \
+         { // empty\n}\n",
     );
     check("a = /* in */ 1 + /* out */ 2\n", "a = /* in */ 1 + /* out */ 2\n");
 }
@@ -46,8 +50,10 @@ fn blocks_have_a_blank_line_before_them_and_others_keep_one() {
 #[test]
 fn objects_calls_and_operators_have_one_form() {
     check(
-        "a = {x=1,\n  \"long key\" = [ 1,2 ],`raw` = {} ,\n}\nb=-( 1+2 )*f ( a . b [ 0 ] , \"x\" )^2\nc = 1 .x\n",
-        "a = {x = 1,\n\t\"long key\" = [1, 2], \"raw\" = {},\n}\nb = -(1 + 2) * f(a.b[0], \"x\") ^ 2\nc = 1 .x\n",
+        "a = {x=1,\n  \"long key\" = [ 1,2 ],`raw` = {} ,\n}\nb=-( 1+2 )*f ( a . b [ 0 ] , \"x\
+         \" )^2\nc = 1 .x\n",
+        "a = {x = 1,\n\t\"long key\" = [1, 2], \"raw\" = {},\n}\nb = -(1 + 2) * f(a.b[0], \"x\"\
+         ) ^ 2\nc = 1 .x\n",
     );
 }
 

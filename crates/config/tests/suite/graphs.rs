@@ -30,7 +30,9 @@ otelcol.processor.routing "intelligent" {
     ]
 }
 
-bessemer.pipeline "critical" { to = [otelcol.exporter.otlp.local.input, loki.write.oncall.receiver] }
+bessemer.pipeline "critical" {
+  to = [otelcol.exporter.otlp.local.input, loki.write.oncall.receiver]
+}
 bessemer.pipeline "info"     { to = [otelcol.exporter.otlp.local.input] }
 
 otelcol.auth.basic "creds" {
@@ -96,7 +98,7 @@ fn expressions_are_evaluated_and_wiring_is_taken_out_of_settings() {
 fn values_know_their_place() {
     let settings = settings(ROUTED, "otelcol.exporter.otlp.local");
     let endpoint = settings.get("client").and_then(|client| client.get("endpoint")).unwrap();
-    assert_eq!(endpoint.at.to_string(), "test.alloy:35:16");
+    assert_eq!(endpoint.at.to_string(), "test.alloy:37:16");
 }
 
 #[test]
@@ -153,9 +155,10 @@ fn a_graph_is_drawn_without_its_settings() {
     for form in ["mermaid", "dot", "json"] {
         let drawn = render(&graph, Form::named(form).unwrap());
         assert!(!drawn.contains("hunter2") && drawn.contains("intelligent"), "{drawn}");
-        insta::with_settings!({ snapshot_path => "../golden", prepend_module_to_snapshot => false }, {
-            insta::assert_snapshot!(format!("graph_{form}"), drawn);
-        });
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("../golden");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.bind(|| insta::assert_snapshot!(format!("graph_{form}"), drawn));
     }
 }
 
@@ -201,7 +204,8 @@ fn a_directory_of_the_disk_is_one_configuration() {
 
 #[test]
 fn a_single_block_of_a_list_reads_back_as_one() {
-    let text = "otelcol.processor.attributes \"a\" {\n action {\n key = \"k\"\n action = \"delete\"\n }\n}";
+    let text = "otelcol.processor.attributes \"a\" {\n action {\n key = \"k\"\n action = \"delet\
+     e\"\n }\n}";
     let first = graph(text);
     let printed = dialects()[0].print(&first);
     assert!(printed.contains("action {"), "{printed}");

@@ -111,8 +111,9 @@ mod tests {
             prop_assert!(start % PAGE_BYTES + BLOCK_HEADER_BYTES <= PAGE_BYTES);
             prop_assert_eq!(block_start(start), start);
             let group = group_start(offset);
-            let page_header = if group % PAGE_BYTES == PAGE_HEADER_BYTES { group - 16 } else { group };
-            prop_assert!(group >= offset && page_header.is_multiple_of(GROUP_ALIGNMENT));
+            let at_top = group % PAGE_BYTES == PAGE_HEADER_BYTES;
+            let header = if at_top { PAGE_HEADER_BYTES } else { 0 };
+            prop_assert!(group >= offset && (group - header).is_multiple_of(GROUP_ALIGNMENT));
         }
     }
 

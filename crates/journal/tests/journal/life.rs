@@ -244,7 +244,10 @@ enum Size {
 
 fn step() -> impl Strategy<Value = Step> {
     let size = prop_oneof![
-        5 => Just(Size::Tiny), 5 => Just(Size::Small), 3 => Just(Size::Medium), 1 => Just(Size::Large),
+        5 => Just(Size::Tiny),
+        5 => Just(Size::Small),
+        3 => Just(Size::Medium),
+        1 => Just(Size::Large),
     ];
     prop_oneof![
         8 => (1..20_u8, any::<bool>(), size)

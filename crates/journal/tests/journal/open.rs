@@ -122,6 +122,28 @@ fn a_lost_cursor_file_starts_every_sink_at_its_oldest_entry_and_says_so() {
 }
 
 #[test]
+fn cursors_of_another_journal_are_put_aside_and_not_believed() {
+    let world = World::new(1);
+    let mut oracle = settled_in_part(&world);
+    let other = World::new(2);
+    let mut live = other.open();
+    live.append((0..100).map(|n| normal(n, 10)).collect()).unwrap();
+    live.settle_each(A, &live.read(A, Lane::Normal));
+    live.finish();
+    let foreign = other.disk.read(&cursors()).unwrap();
+    world.disk.overwrite(&cursors(), foreign.clone());
+    let world = world.with_disk(world.disk.after_kill());
+    let (mut live, report) = world.try_open().unwrap();
+    assert_eq!(report.parked.len(), 1);
+    assert_eq!(world.disk.read(&report.parked[0].path), Some(foreign));
+    let more = vec![normal(50, 10)];
+    oracle.acked(live.append(more.clone()).unwrap().first, &more);
+    for sink in [A, B] {
+        oracle.check(sink, Lane::Normal, &live.read(sink, Lane::Normal), Again::Perhaps);
+    }
+}
+
+#[test]
 fn a_cursor_older_than_the_oldest_segment_goes_on_with_that() {
     let world = World::new(1);
     let mut live = world.open();
