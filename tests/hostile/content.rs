@@ -10,8 +10,8 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{
-    ExponentialHistogramDataPoint, HistogramDataPoint, Metric, NumberDataPoint, metric,
-    number_data_point,
+    ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint,
+    Metric, NumberDataPoint, metric, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -22,11 +22,12 @@ use crate::client::{Grpc, JSON, SIGNALS, grpc_path, gzip, http_path, post, post_
 use crate::fake::HttpFake;
 use crate::lab::{Lab, Setup, http_out};
 use crate::load::Http;
+use crate::process::wait_until;
 use crate::samples::{
     attribute, attributes, full, logs, logs_of, metrics_of, record, resources, text, traces_of,
 };
-use crate::sized;
 use crate::watch::{MIB, forget_peak, peak};
+use crate::{WITHIN, sized};
 
 const IN_PROTOBUF: &str = "content-type: application/x-protobuf\r\n";
 const IN_JSON: &str = "content-type: application/json\r\n";
@@ -142,12 +143,12 @@ fn values_nest_64_levels_and_no_further() {
     }
     // What passed is what leaves; the reference types cannot read it, so the bytes are compared.
     let deepest = wrapped(nested(64, Nest::Lists), &[5, 2, 2, 1]);
-    crate::process::wait_until(crate::WITHIN, "delivered", || {
+    wait_until(WITHIN, "delivered", || {
         let bodies: Vec<u8> = proto.seen().into_iter().flat_map(|seen| seen.body).collect();
         bodies.windows(deepest.len()).any(|window| window == deepest)
     });
     let deepest = nested_json(64, Nest::Maps);
-    crate::process::wait_until(crate::WITHIN, "written", || {
+    wait_until(WITHIN, "written", || {
         text.seen().iter().any(|seen| String::from_utf8_lossy(&seen.body).contains(&deepest))
     });
 }
@@ -396,7 +397,8 @@ const INVALID: [([u8; 4], usize); 8] = [
     ([0xc0, 0x80, b'R', b'K'], 0),
 ];
 
-/// Promise: text that is not UTF-8 is refused in every field, with the offset of its first bad byte.
+/// Promise: text that is not UTF-8 is refused in every field, with the offset of its first bad
+/// byte.
 #[test]
 fn invalid_utf8_is_refused_with_its_offset() {
     let lab = quick();
@@ -456,7 +458,8 @@ fn odd_text_is_kept_byte_for_byte() {
 
     let body = |escape: &str| {
         let text = format!(
-            r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{{"stringValue":"{escape}"}}}}]}}]}}]}}"#
+            r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[
+                {{"body":{{"stringValue":"{escape}"}}}}]}}]}}]}}"#
         );
         post(lab.http, "/v1/logs", &[("content-type", JSON)], text.as_bytes()).status
     };
@@ -552,11 +555,8 @@ fn masses_of_attributes_take_linear_time() {
     assert!(whole < half.mul_f64(3.2) + Duration::from_millis(20), "{half:?}, then {whole:?}");
 }
 
-/// Promise: numbers that mean nothing leave with the bits they came with.
-#[test]
-fn numbers_at_the_edges_are_kept_bit_for_bit() {
-    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE / 2.0, f64::MAX];
-    let times = [0, 1, u64::MAX, i64::MAX as u64, 1 << 63];
+/// Log records with times, counts and ids at the edges of their types.
+fn edge_logs() -> Vec<u8> {
     let log = |time: u64| LogRecord {
         time_unix_nano: time,
         observed_time_unix_nano: u64::MAX - time,
@@ -567,7 +567,12 @@ fn numbers_at_the_edges_are_kept_bit_for_bit() {
         span_id: vec![1, 2, 3],
         ..record("edges")
     };
-    let logs = logs_of(times.map(log).to_vec()).encode_to_vec();
+    logs_of([0, 1, u64::MAX, i64::MAX as u64, 1 << 63].map(log).to_vec()).encode_to_vec()
+}
+
+/// Points with numbers that are none, and with counts and bounds that contradict each other.
+fn edge_metrics() -> Vec<u8> {
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE / 2.0, f64::MAX];
     let number = |value: f64| NumberDataPoint {
         time_unix_nano: u64::MAX,
         value: Some(number_data_point::Value::AsDouble(value)),
@@ -577,7 +582,6 @@ fn numbers_at_the_edges_are_kept_bit_for_bit() {
         count: u64::MAX,
         sum: Some(value),
         bucket_counts: vec![u64::MAX, 0, 1],
-        // Unsorted, too many for the counts, and one of them no number.
         explicit_bounds: vec![5.0, value, -5.0, 5.0, f64::NAN],
         min: Some(f64::INFINITY),
         max: Some(f64::NEG_INFINITY),
@@ -590,49 +594,49 @@ fn numbers_at_the_edges_are_kept_bit_for_bit() {
         ..ExponentialHistogramDataPoint::default()
     };
     let metric = |data| Metric { name: "edges".to_owned(), data: Some(data), ..Metric::default() };
-    let metrics = metrics_of(vec![
-        metric(metric::Data::Gauge(opentelemetry_proto::tonic::metrics::v1::Gauge {
-            data_points: odd.map(number).to_vec(),
-        })),
-        metric(metric::Data::Histogram(opentelemetry_proto::tonic::metrics::v1::Histogram {
+    metrics_of(vec![
+        metric(metric::Data::Gauge(Gauge { data_points: odd.map(number).to_vec() })),
+        metric(metric::Data::Histogram(Histogram {
             data_points: odd.map(histogram).to_vec(),
             aggregation_temporality: i32::MAX,
         })),
-        metric(metric::Data::ExponentialHistogram(
-            opentelemetry_proto::tonic::metrics::v1::ExponentialHistogram {
-                data_points: [i32::MIN, -11, 0, 21, i32::MAX].map(exponential).to_vec(),
-                aggregation_temporality: -1,
-            },
-        )),
+        metric(metric::Data::ExponentialHistogram(ExponentialHistogram {
+            data_points: [i32::MIN, -11, 0, 21, i32::MAX].map(exponential).to_vec(),
+            aggregation_temporality: -1,
+        })),
         Metric::default(),
     ])
-    .encode_to_vec();
+    .encode_to_vec()
+}
+
+/// A span that ends before it begins, and one without anything.
+fn edge_traces() -> Vec<u8> {
     let span = Span {
         start_time_unix_nano: u64::MAX,
-        end_time_unix_nano: 0,
         kind: i32::MAX,
         attributes: attributes(),
         ..Span::default()
     };
-    let traces = traces_of(vec![span, Span::default()]).encode_to_vec();
+    traces_of(vec![span, Span::default()]).encode_to_vec()
+}
+
+/// Promise: numbers that mean nothing leave with the bits they came with.
+#[test]
+fn numbers_at_the_edges_are_kept_bit_for_bit() {
     let (proto, text_out) = (HttpFake::start(), HttpFake::start());
     let lab = Setup::to_all([
         http_out("proto", &proto.url(), "", ""),
         http_out("json", &text_out.url(), "", "encoding = \"json\""),
     ])
     .start();
-    for (signal, request) in
-        [(Signal::Logs, logs), (Signal::Metrics, metrics), (Signal::Traces, traces)]
-    {
+    for (signal, request) in SIGNALS.into_iter().zip([edge_logs(), edge_metrics(), edge_traces()]) {
         let sent = resources(signal, &request);
         assert_eq!(lab.post(signal, &request).status, 200);
         assert!(proto.arrived(signal, 1)[0] == sent[0], "{signal:?} changed");
         lab.call(signal, &request).unwrap();
         assert!(proto.arrived(signal, 2)[1] == sent[0], "{signal:?} changed");
         // And through JSON, where the odd ones are words.
-        crate::process::wait_until(crate::WITHIN, "written", || {
-            !text_out.seen_for(signal).is_empty()
-        });
+        wait_until(WITHIN, "written", || !text_out.seen_for(signal).is_empty());
         let written = text_out.seen_for(signal)[0].plain();
         let answer = post(lab.http, http_path(signal), &[("content-type", JSON)], &written);
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));

@@ -86,7 +86,7 @@ pub fn put_kept_header(block: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// The front of the table.
-pub const NEWEST: u8 = 0x80 | 62;
+pub const NEWEST: u8 = 0x80 | 0x3e;
 
 /// The headers of a `POST`, without any table.
 pub fn post(path: &str) -> Vec<u8> {

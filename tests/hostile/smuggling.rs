@@ -68,7 +68,8 @@ fn shown(bytes: &[u8]) -> String {
 fn smuggled() -> Vec<u8> {
     let body = logs(["smuggled"]);
     let head = format!(
-        "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: {PROTOBUF}\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: {PROTOBUF}\r\n\
+         content-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), &body].concat()
@@ -102,21 +103,49 @@ fn all_refused(cases: &[(&str, Vec<u8>)]) {
     assert_eq!(victim.taken(), ["the last"]);
 }
 
-#[test]
-fn a_length_beside_chunks_is_refused() {
-    let body = logs(["first"]);
-    let (length, chunks) = (body.len(), chunked(&body));
+/// A request with both a length and chunks, in each order; the length ends behind the second
+/// request that follows, or before the chunks.
+fn lengths_beside_chunks() -> [(&'static str, Vec<u8>); 4] {
+    let chunks = chunked(&logs(["first"]));
+    let all = chunks.len() + smuggled().len();
     let case = |lines: &str| [&head_of(lines)[..], &chunks].concat();
-    all_refused(&[
-        (
-            "CL.TE",
-            case(&format!("content-length: {}\r\ntransfer-encoding: chunked\r\n", chunks.len())),
-        ),
-        ("TE.CL", case(&format!("transfer-encoding: chunked\r\ncontent-length: {length}\r\n"))),
+    [
+        ("CL.TE", case(&format!("content-length: {all}\r\ntransfer-encoding: chunked\r\n"))),
+        ("TE.CL", case(&format!("transfer-encoding: chunked\r\ncontent-length: {all}\r\n"))),
         ("CL 0 and TE", case("content-length: 0\r\ntransfer-encoding: chunked\r\n")),
         ("TE and CL 0", case("transfer-encoding: chunked\r\ncontent-length: 0\r\n")),
-        ("two lengths", case(&format!("content-length: {length}\r\ncontent-length: 0\r\n"))),
-        ("a list of lengths", case(&format!("content-length: {length}, 0\r\n"))),
+    ]
+}
+
+/// Promise: whichever of the two a reader in front believes, there is no second request.
+#[test]
+fn a_length_beside_chunks_never_makes_two_requests_of_one() {
+    let victim = Victim::start();
+    for (name, bytes) in lengths_beside_chunks() {
+        let statuses = victim.statuses(&[&bytes[..], &smuggled()].concat());
+        assert_eq!(statuses.len(), 1, "{name}: {statuses:?}");
+    }
+    assert!(!victim.taken().iter().any(|body| body == "smuggled"));
+}
+
+#[test]
+fn a_length_beside_chunks_is_refused() {
+    all_refused(&lengths_beside_chunks());
+}
+
+#[test]
+fn several_lengths_are_refused() {
+    let body = logs(["first"]);
+    let length = body.len();
+    let case = |lines: &str| [&head_of(lines)[..], &body].concat();
+    all_refused(&[
+        ("two", case(&format!("content-length: {length}\r\ncontent-length: 0\r\n"))),
+        (
+            "two, the smaller first",
+            case(&format!("content-length: 0\r\ncontent-length: {length}\r\n")),
+        ),
+        ("a list", case(&format!("content-length: {length}, 0\r\n"))),
+        ("a list of equals", case(&format!("content-length: {length}, {length}\r\n"))),
     ]);
 }
 
@@ -151,6 +180,30 @@ fn header_lines_that_two_readers_split_differently_are_refused() {
         ("CR in a value", case(format!("content-length: {length}\r\nx: a\rb: c\r\n"))),
         ("no name", case(format!("content-length: {length}\r\n: y\r\n"))),
     ]);
+}
+
+/// Scenario: a reader in front takes a bare line feed for a part of the value.
+/// Promise: the header that it hides from that reader does not make two requests of one.
+#[test]
+fn headers_behind_a_bare_line_feed_never_make_two_requests_of_one() {
+    let victim = Victim::start();
+    let body = logs(["first"]);
+    let chunks = chunked(&body);
+    let all = chunks.len() + smuggled().len();
+    let cases = [
+        (format!("content-length: {all}\r\nx: y\ntransfer-encoding: chunked\r\n"), &chunks),
+        (
+            format!("transfer-encoding: chunked\r\nx: y\ncontent-length: {}\r\n", body.len()),
+            &chunks,
+        ),
+        (format!("content-length: {all}\r\nx: y\ncontent-length: {}\r\n", body.len()), &body),
+        (format!("x: y\ncontent-length: {}\r\ncontent-length: {all}\r\n", body.len()), &body),
+    ];
+    for (lines, body) in cases {
+        let statuses = victim.statuses(&[&head_of(&lines)[..], body, &smuggled()].concat());
+        assert_eq!(statuses.len(), 1, "{lines:?}: {statuses:?}");
+    }
+    assert!(!victim.taken().iter().any(|body| body == "smuggled"));
 }
 
 #[test]
@@ -229,7 +282,8 @@ fn requests_in_a_row_are_as_many_as_they_are() {
     let second = smuggled();
     for method in ["GET", "HEAD", "DELETE"] {
         let head = format!(
-            "{method} /v1/logs HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            "{method} /v1/logs HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n",
             second.len()
         );
         let mut raw = Raw::open(victim.lab.http);

@@ -169,7 +169,11 @@ fn traces() -> Value {
 }
 
 fn metrics() -> Value {
-    let metric = |name: &str, kind: &str, data: Value| json!({ "name": name, "unit": "1", "description": "of the converter", kind: data });
+    let metric = |name: &str, kind: &str, data: Value| {
+        json!({
+            "name": name, "unit": "1", "description": "of the converter", kind: data,
+        })
+    };
     let attributes = json!([text("converter.id", "7")]);
     let number = |start: bool| {
         let mut point = json!({ "asDouble": 12, "timeUnixNano": AT, "attributes": attributes });

@@ -85,7 +85,9 @@ fn a_slow_destination_does_not_hold_up_another() {
     let arrived = |sink: &HttpFake| {
         let mut all: Vec<String> =
             sink.seen().iter().flat_map(|seen| bodies(&seen.logs())).collect();
-        all.sort_unstable_by_key(|body| body.strip_prefix("record ").unwrap().parse::<u32>().unwrap());
+        all.sort_unstable_by_key(|body| {
+            body.strip_prefix("record ").unwrap().parse::<u32>().unwrap()
+        });
         all
     };
     wait_until(Duration::from_secs(10), "at the healthy one", || arrived(&healthy) == sent);

@@ -235,7 +235,9 @@ fn http_date(unix: u64) -> String {
     let (mut left, second) = (unix / 86_400, unix % 86_400);
     let weekday = DAYS[usize::try_from(left % 7).unwrap()];
     let mut year = 1970;
-    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     while left >= 365 + u64::from(is_leap(year)) {
         left -= 365 + u64::from(is_leap(year));
         year += 1;

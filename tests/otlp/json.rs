@@ -121,7 +121,8 @@ fn enumerations_are_integers_and_names_of_them_are_bad_data() {
     let enums = |severity: Value, kind: Value, code: Value, temporality: Value| {
         let sum = |name: &str| {
             json!({ "name": "n", name: {
-                "aggregationTemporality": temporality, "dataPoints": [{ "count": "1", "asInt": "1" }],
+            "aggregationTemporality": temporality,
+            "dataPoints": [{ "count": "1", "asInt": "1" }],
             }})
         };
         let status = json!({ "code": code });
@@ -215,8 +216,14 @@ fn names_in_snake_case_are_unknown_and_so_ignored() {
 #[test]
 fn integers_of_64_bits_are_written_as_strings_and_read_as_both() {
     let both = Both::start();
-    let point = |wrap: fn(String) -> Value| json!({ "timeUnixNano": wrap(u64::MAX.to_string()), "asInt": wrap(i64::MIN.to_string()) });
-    let histogram = |wrap: fn(String) -> Value| json!({ "count": wrap("3".into()), "bucketCounts": [wrap("1".into()), wrap("2".into())] });
+    let point = |wrap: fn(String) -> Value| {
+        let (most, least) = (wrap(u64::MAX.to_string()), wrap(i64::MIN.to_string()));
+        json!({ "timeUnixNano": most, "asInt": least })
+    };
+    let histogram = |wrap: fn(String) -> Value| {
+        let counts = [wrap("1".into()), wrap("2".into())];
+        json!({ "count": wrap("3".into()), "bucketCounts": counts })
+    };
     let metrics = |wrap: fn(String) -> Value| {
         json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": [
             { "name": "gauge", "gauge": { "dataPoints": [point(wrap)] } },

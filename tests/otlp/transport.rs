@@ -56,7 +56,15 @@ fn receivers_listen_on_4317_and_4318_unless_told_otherwise() {
         // When another process has the port already, that serves as well.
         let _taken = TcpListener::bind(&endpoint);
         let config = format!(
-            "otelcol.receiver.otlp \"in\" {{\n  {protocol} {{ }}\n  output {{\n    logs = [bessemer.exporter.nop.none.input]\n  }}\n}}\nbessemer.exporter.nop \"none\" {{ }}\n"
+            r#"
+otelcol.receiver.otlp "in" {{
+  {protocol} {{ }}
+  output {{
+    logs = [bessemer.exporter.nop.none.input]
+  }}
+}}
+bessemer.exporter.nop "none" {{ }}
+"#
         );
         let mut bessemer = Bessemer::new(config);
         bessemer.spawn();
@@ -282,7 +290,8 @@ fn wrong_methods_and_types_are_refused_in_the_words_of_the_collector() {
         for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"] {
             let mut raw = Raw::open(lab.http);
             let head = format!(
-                "{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {PROTOBUF}\r\ncontent-length: 0\r\n\r\n"
+                "{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {PROTOBUF}\r\n\
+                 content-length: 0\r\n\r\n"
             );
             raw.send(head.as_bytes()).unwrap();
             let answer = raw.answer().unwrap();

@@ -143,8 +143,13 @@ impl Rejected {
     pub(crate) fn count(&self, answer: Option<ExportResponse>) {
         let Some(partial) = answer.and_then(|answer| answer.partial_success) else { return };
         let records = u64::try_from(partial.rejected).unwrap_or(0);
-        self.counter.inc_by(records);
         let message = partial.error_message;
-        tracing::warn!(component = %self.id, records, message, "destination rejected records");
+        if records > 0 {
+            self.counter.inc_by(records);
+            tracing::warn!(component = %self.id, records, message, "destination rejected records");
+        } else if !message.is_empty() {
+            // By the specification a message alone is a warning about data that was taken.
+            tracing::warn!(component = %self.id, message, "destination warns");
+        }
     }
 }

@@ -1,3 +1,5 @@
+//! Bodies of every shape, read within their limits.
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;

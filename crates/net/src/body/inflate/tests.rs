@@ -1,3 +1,5 @@
+//! Inflating in steps, against the encoders of other crates.
+
 use std::io::Write as _;
 
 use proptest::prelude::*;
