@@ -277,6 +277,8 @@ fn start(
 ) -> io::Result<oneshot::Receiver<()>> {
     let (finished, waiting) = oneshot::channel();
     let chores = Arc::clone(&core.chores);
+    // What the last process left unsealed still counts with all that was reserved for it.
+    chores.wake();
     thread::Builder::new().name("journal-janitor".into()).spawn(move || {
         janitor.run();
         drop(janitor);

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 /// Time is paused here and jumps whenever the runtime is idle, also while the journal's threads
 /// work in real time: a wait that must not end by such jumps is this long.
-const PATIENT: Duration = Duration::from_secs(365 * 86_400);
+const PATIENT: Duration = Duration::from_hours(24 * 365);
 
 /// Hands its outlet to the test.
 struct Door(oneshot::Sender<Outlet>);

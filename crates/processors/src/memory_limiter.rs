@@ -39,7 +39,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Settings {
     /// How often memory is measured.
     pub check_interval: Span,
-    /// Memory of the process at most.
+    /// Memory of the process at most. Give at least four times `--memory.bodies`: memory that was
+    /// given back stays with the process for a while and counts.
     pub limit: Option<ByteSize>,
     /// The same in MiB, as older configs write it.
     pub limit_mib: Option<u64>,

@@ -49,8 +49,8 @@ fn store(folder: &std::path::Path, events_max: u64) -> Inner {
     inner
 }
 
-fn ask(store: &Inner, filter: EventFilter) -> EventPage {
-    query::page(store.reader.lock().as_ref().unwrap(), &filter).unwrap()
+fn ask(store: &Inner, filter: &EventFilter) -> EventPage {
+    query::page(store.reader.lock().as_ref().unwrap(), filter).unwrap()
 }
 
 fn bodies(page: &EventPage) -> Vec<&str> {
@@ -65,7 +65,7 @@ fn events_are_found_by_every_condition_and_a_second_delivery_changes_nothing() {
     store.write(&sent).unwrap();
     store.write(&sent).unwrap();
     let all = EventFilter { limit: 10, ..EventFilter::default() };
-    assert_eq!(bodies(&ask(&store, all.clone())), ["all well", "disk \"full\" now"]);
+    assert_eq!(bodies(&ask(&store, &all)), ["all well", "disk \"full\" now"]);
     for filter in [
         EventFilter { classification: Some("critical".into()), ..all.clone() },
         EventFilter { text: Some("FULL disk".into()), ..all.clone() },
@@ -73,10 +73,10 @@ fn events_are_found_by_every_condition_and_a_second_delivery_changes_nothing() {
         EventFilter { text: Some("\"full\" OR well".into()), until: Some(0), ..all.clone() },
     ] {
         let expected: &[&str] = if filter.until == Some(0) { &[] } else { &["disk \"full\" now"] };
-        assert_eq!(bodies(&ask(&store, filter.clone())), expected, "{filter:?}");
+        assert_eq!(bodies(&ask(&store, &filter)), expected, "{filter:?}");
     }
     let other = EventFilter { service: Some("other".into()), ..all };
-    assert!(ask(&store, other).events.is_empty());
+    assert!(ask(&store, &other).events.is_empty());
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn pages_follow_each_other_without_gap_or_overlap() {
     let mut seen = Vec::new();
     let mut filter = EventFilter { limit: 3, ..EventFilter::default() };
     loop {
-        let page = ask(&store, filter.clone());
+        let page = ask(&store, &filter);
         seen.extend(page.events.iter().map(|event| event.body.clone()));
         let Some(cursor) = page.next_cursor else { break };
         filter.cursor = Some(cursor);
@@ -105,6 +105,6 @@ fn the_oldest_events_go_when_there_are_too_many() {
     let store = store(folder.path(), 2);
     store.write(&delivery(&[("a", "info", 1), ("b", "info", 2), ("c", "info", 3)])).unwrap();
     store.prune(store.writer.lock().as_ref().unwrap()).unwrap();
-    let left = ask(&store, EventFilter { limit: 10, ..EventFilter::default() });
+    let left = ask(&store, &EventFilter { limit: 10, ..EventFilter::default() });
     assert_eq!(bodies(&left), ["c", "b"]);
 }

@@ -87,7 +87,7 @@ impl GrpcClient {
     /// One try of a call; `message` in pieces, already encoded as `encoding` says.
     ///
     /// A destination that cannot be reached is `UNAVAILABLE`, one that does not answer in time
-    /// `DEADLINE_EXCEEDED`, an answer too large to read `RESOURCE_EXHAUSTED`.
+    /// `DEADLINE_EXCEEDED`, an answer too large to read `INTERNAL`.
     pub async fn unary(
         &self,
         path: &PathAndQuery,
@@ -183,7 +183,8 @@ fn message(reply: &Reply, limit: usize) -> Result<Bytes, Status> {
         return Err(internal(format!("the answer is compressed as {named:?}")));
     };
     inflate(encoding, &message, limit).map_err(|error| match error {
-        InflateError::TooLarge { .. } => Status::new(Code::ResourceExhausted, error.to_string()),
+        // Not RESOURCE_EXHAUSTED: a server says with that code that the request is too large.
+        InflateError::TooLarge { .. } => Status::new(Code::Internal, error.to_string()),
         InflateError::Invalid { .. } => internal(error.to_string()),
     })
 }
@@ -192,7 +193,7 @@ fn message(reply: &Reply, limit: usize) -> Result<Bytes, Status> {
 fn status_of(error: &DialError) -> Status {
     let code = match error {
         DialError::Timeout { .. } => Code::DeadlineExceeded,
-        DialError::TooLarge { .. } => Code::ResourceExhausted,
+        DialError::TooLarge { .. } => Code::Internal,
         DialError::Cancelled => Code::Cancelled,
         DialError::Reset { reason } => code_of_reset(*reason),
         DialError::Resolve { .. }
