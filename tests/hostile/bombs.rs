@@ -13,8 +13,8 @@ use crate::client::{Grpc, PROTOBUF, gzip, post};
 use crate::lab::{Lab, Setup};
 use crate::process::wait_until;
 use crate::samples::{logs, padded};
+use crate::sized;
 use crate::watch::{MIB, forget_peak, peak, processor_time};
-use crate::{WITHIN, sized};
 
 const MEBIBYTES: usize = 1024;
 
