@@ -46,7 +46,7 @@ fn one_body(text: &str) -> Value {
 }
 
 #[test]
-fn examples_of_the_specification_survive() {
+fn requests_with_the_usual_fields_survive() {
     let examples = [
         (Signal::Logs, 1, include_str!("../../tests/data/otlp-examples/logs.json")),
         (Signal::Logs, 1, include_str!("../../tests/data/otlp-examples/events.json")),
