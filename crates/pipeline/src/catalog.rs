@@ -164,34 +164,14 @@ impl std::fmt::Debug for Built {
 }
 
 /// The queue of a destination; the same block in every exporter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueueSettings {
-    /// Bytes of the journal that this destination's backlog may hold; unset for no limit of its
-    /// own beside the journal's.
+    /// Bytes of the journal that this destination's backlog may hold; beyond them receivers answer
+    /// 429 until there is room. Unset for no limit of its own beside the journal's.
     pub budget: Option<bessemer_runtime::ByteSize>,
-    /// What happens when the budget is full: `block` refuses new data at the receivers,
-    /// `dead_letter` moves the oldest records of this destination to its dead-letter log.
-    pub on_full: OnFull,
     /// Deliver strictly in order, one delivery at a time.
     pub ordered: bool,
-}
-
-/// What a full destination budget does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFull {
-    /// Receivers answer 429 until there is room.
-    #[default]
-    Block,
-    /// The oldest records are dead-lettered.
-    DeadLetter,
-}
-
-impl Default for QueueSettings {
-    fn default() -> Self {
-        Self { budget: None, on_full: OnFull::Block, ordered: false }
-    }
 }
 
 /// Settings that are well typed and still wrong.

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bessemer_journal::{Journal, Lane, OpenReport, RealDisk, SinkIndex, SinkSpec, WhenFull};
+use bessemer_journal::{Journal, Lane, OpenReport, RealDisk, SinkIndex, SinkSpec};
 use bessemer_runtime::{Clock, Random, Tasks};
 use tokio::sync::mpsc;
 
 use crate::assembly::Assembly;
-use crate::catalog::{Built, OnFull, QueueSettings};
+use crate::catalog::{Built, QueueSettings};
 use crate::delivery::source::Source;
 use crate::delivery::tries::{Destination, Tries};
 use crate::delivery::worker::Worker;
@@ -157,10 +157,6 @@ fn open_journal(
         .iter()
         .map(|(id, (_, queue))| SinkSpec {
             budget: queue.budget.map(|size| size.0),
-            when_full: match queue.on_full {
-                OnFull::Block => WhenFull::Block,
-                OnFull::DeadLetter => WhenFull::DeadLetter,
-            },
             ..SinkSpec::new(id.as_str())
         })
         .collect();
