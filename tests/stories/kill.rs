@@ -1,6 +1,7 @@
 //! `kill -9` at any moment: what was acknowledged is delivered.
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::time::Duration;
 
 use crate::is_full_proof;
@@ -10,9 +11,9 @@ use crate::sink::Sink;
 
 /// Records of one request.
 const RECORDS: u64 = 20;
-/// Requests that one exporter has in flight at most, each of them at most this many records.
-const IN_FLIGHT: u64 = 10;
-const DELIVERY_RECORDS_MAX: u64 = 8192;
+/// Records that are in flight to one destination at a kill at most. Four clients wait for one
+/// request each, so besides these only what a kill left behind is queued.
+const IN_FLIGHT_RECORDS_MAX: u64 = 2_000;
 
 fn config(http: std::net::SocketAddr, grpc: std::net::SocketAddr, sinks: [&Sink; 2]) -> String {
     format!(
@@ -88,10 +89,11 @@ fn check(sink: &Sink, ledger: &Ledger, kills: u64) {
     let invented: Vec<&u64> = seen.keys().filter(|id| !ledger.claimed.contains(id)).collect();
     assert!(invented.is_empty(), "never sent: {invented:?}");
     let duplicates: u64 = seen.values().map(|count| u64::from(*count) - 1).sum();
-    let bound = kills * IN_FLIGHT * DELIVERY_RECORDS_MAX;
-    assert!(duplicates <= bound, "{duplicates} duplicates, at most {bound} were in flight");
-    let records = seen.len() as u64;
-    assert!(duplicates * 2 < records, "{duplicates} duplicates of {records} records");
+    let records = seen.len();
+    let bound = kills * IN_FLIGHT_RECORDS_MAX;
+    let told = format!("{duplicates} duplicates of {records} records over {kills} kills");
+    writeln!(std::io::stderr(), "{told}").unwrap();
+    assert!(duplicates <= bound, "{told}, at most {bound} were in flight");
 }
 
 /// Moments from 5 to 300 milliseconds, the same in every run.
