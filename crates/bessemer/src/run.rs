@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use bessemer_config::Graph;
 use bessemer_config::graph::render::{Form, render};
 use bessemer_control::Admin;
+use bessemer_journal::RealDisk;
 use bessemer_pipeline::state::SqliteState;
 use bessemer_pipeline::{Context, Engine, Options, Parts};
 use bessemer_record::Limits;
@@ -66,6 +67,7 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
         Options { storage: storage.clone(), journal_bytes_max: process.journal_size.0, sync: true };
     let parts = Parts {
         built: wired.built,
+        disk: Arc::new(RealDisk),
         clock: Arc::clone(&context.clock),
         random: Arc::clone(&context.random),
         metrics: Arc::clone(&context.metrics),

@@ -44,14 +44,6 @@ pub struct Options {
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The data directory could not be used.
-    #[error("cannot use {path}: {source}; check that it can be written")]
-    Storage {
-        /// The directory or file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// The journal could not be opened.
     #[error(transparent)]
     Journal(#[from] OpenError),
@@ -222,6 +214,7 @@ impl Hub {
             group.settled().await;
         };
         tokio::select! {
+            biased;
             () = all => return Ok(()),
             () = self.clock.sleep(limit) => {}
         }
@@ -345,6 +338,7 @@ impl Engine {
             let mut before = 0;
             for tick in 0_usize.. {
                 tokio::select! {
+                    biased;
                     () = tasks.cancelled() => return,
                     () = hub.clock.sleep(OBSERVE_EVERY) => {}
                 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bessemer_journal::{Journal, Lane, OpenReport, RealDisk, SinkIndex, SinkSpec};
+use bessemer_journal::{Disk, Journal, Lane, SinkIndex, SinkSpec};
 use bessemer_runtime::{Clock, Random, Tasks};
 use tokio::sync::mpsc;
 
@@ -24,6 +24,8 @@ use crate::status::{Health, Status};
 pub struct Parts {
     /// The components of the graph by id.
     pub built: BTreeMap<String, Built>,
+    /// Where the journal is written.
+    pub disk: Arc<dyn Disk>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -42,6 +44,12 @@ impl std::fmt::Debug for Parts {
     }
 }
 
+impl Parts {
+    fn world(&self) -> (Arc<dyn Disk>, Arc<dyn Clock>, Arc<dyn Random>) {
+        (Arc::clone(&self.disk), Arc::clone(&self.clock), Arc::clone(&self.random))
+    }
+}
+
 type Queues = (
     mpsc::Receiver<crate::delivery::direct::Direct>,
     mpsc::Receiver<crate::delivery::direct::Direct>,
@@ -51,8 +59,32 @@ impl Engine {
     /// Opens the journal, starts every exporter and then every receiver.
     pub async fn start(plan: Plan, mut parts: Parts) -> Result<Self, EngineError> {
         let exporters = take_exporters(&plan, &mut parts.built);
-        let (journal, report) = open_journal(&plan, &exporters, &parts)?;
-        tell(&report);
+        let (options, sinks) = journal_options(&exporters, &parts.options);
+        let (disk, clock, random) = parts.world();
+        let (journal, report) = Journal::open(disk, clock, random, options, &sinks)?;
+        tracing::info!(?report, "journal opened");
+        Self::start_on(journal, exporters, plan, parts).await
+    }
+
+    /// The same over a journal without threads, whose work the caller does: for a simulator.
+    pub async fn start_stepped(
+        plan: Plan,
+        mut parts: Parts,
+    ) -> Result<(Self, bessemer_journal::Engine), EngineError> {
+        let exporters = take_exporters(&plan, &mut parts.built);
+        let (options, sinks) = journal_options(&exporters, &parts.options);
+        let (disk, clock, random) = parts.world();
+        let (journal, work, _) = Journal::open_stepped(disk, clock, random, options, &sinks)?;
+        Ok((Self::start_on(journal, exporters, plan, parts).await?, work))
+    }
+
+    async fn start_on(
+        journal: Journal,
+        exporters: Destinations,
+        plan: Plan,
+        parts: Parts,
+    ) -> Result<Self, EngineError> {
+        debug_assert_eq!(exporters.len(), plan.sinks.len(), "one sink for each exporter");
         let (handles, queues): (Vec<SinkHandle>, Vec<Queues>) =
             plan.sinks.iter().map(|_| memory_queue()).unzip();
         let hub = Arc::new(Hub::new(
@@ -145,33 +177,20 @@ fn take_exporters(plan: &Plan, built: &mut BTreeMap<String, Built>) -> Destinati
     exporters
 }
 
-fn open_journal(
-    plan: &Plan,
+fn journal_options(
     exporters: &Destinations,
-    parts: &Parts,
-) -> Result<(Journal, OpenReport), EngineError> {
-    let path = parts.options.storage.join("journal");
-    std::fs::create_dir_all(&path)
-        .map_err(|source| EngineError::Storage { path: path.clone(), source })?;
-    let sinks: Vec<SinkSpec> = exporters
-        .iter()
-        .map(|(id, (_, queue))| SinkSpec {
-            budget: queue.budget.map(|size| size.0),
-            ..SinkSpec::new(id.as_str())
-        })
-        .collect();
-    debug_assert_eq!(sinks.len(), plan.sinks.len(), "one sink for each exporter");
+    options: &Options,
+) -> (bessemer_journal::Options, Vec<SinkSpec>) {
+    let sinks = exporters.iter().map(|(id, (_, queue))| SinkSpec {
+        budget: queue.budget.map(|size| size.0),
+        ..SinkSpec::new(id.as_str())
+    });
     let options = bessemer_journal::Options {
-        budget_bytes: parts.options.journal_bytes_max,
-        sync: parts.options.sync,
-        ..bessemer_journal::Options::new(path)
+        budget_bytes: options.journal_bytes_max,
+        sync: options.sync,
+        ..bessemer_journal::Options::new(options.storage.join("journal"))
     };
-    let (clock, random) = (Arc::clone(&parts.clock), Arc::clone(&parts.random));
-    Ok(Journal::open(Arc::new(RealDisk), clock, random, options, &sinks)?)
-}
-
-fn tell(report: &OpenReport) {
-    tracing::info!(report = ?report, "journal opened");
+    (options, sinks.collect())
 }
 
 fn memory_queue() -> (SinkHandle, Queues) {

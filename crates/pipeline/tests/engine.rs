@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bessemer_config::{Edge, Graph, Location};
+use bessemer_journal::RealDisk;
 use bessemer_net::body::Encoding;
 use bessemer_pipeline::catalog::QueueSettings;
 use bessemer_pipeline::outlet::Ack;
@@ -151,6 +152,7 @@ async fn engine(
     let plan = Plan::compile(&graph, &built, &Limits::default(), &Tails::none()).unwrap();
     let parts = Parts {
         built,
+        disk: Arc::new(RealDisk),
         clock: Arc::new(SystemClock::default()),
         random: Arc::new(SystemRandom::seeded(1)),
         metrics: Arc::new(Metrics::default()),
@@ -252,6 +254,7 @@ fn an_unchanged_batch_keeps_the_encoding_it_arrived_in() {
         let plan = Plan::compile(&graph, &built, &Limits::default(), &Tails::none()).unwrap();
         let parts = Parts {
             built,
+            disk: Arc::new(RealDisk),
             clock: Arc::new(SystemClock::default()),
             random: Arc::new(SystemRandom::seeded(1)),
             metrics: Arc::new(Metrics::default()),

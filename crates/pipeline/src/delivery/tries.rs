@@ -126,6 +126,7 @@ impl Tries {
             }
             let pause = backoff::wait(parcel.tries, after, &*self.random);
             tokio::select! {
+                biased;
                 () = self.hub.clock.sleep(pause) => {}
                 () = self.tasks.cancelled() => return self.leave(&parcel).await,
             }
@@ -281,6 +282,7 @@ impl Tries {
             };
             tracing::error!(component = %self.id, %error, "dead-letter log takes nothing; waiting");
             tokio::select! {
+                biased;
                 () = self.hub.clock.sleep(DEAD_LETTER_WAIT) => {}
                 () = self.tasks.cancelled() => {
                     self.leave(single).await;

@@ -105,6 +105,7 @@ impl Worker {
                 (Some(next), _) => Some(next),
                 (None, None) => None,
                 (None, Some(deadline)) => tokio::select! {
+                    biased;
                     next = self.source.next() => Some(next),
                     () = deadline => None,
                 },
