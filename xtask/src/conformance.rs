@@ -11,7 +11,9 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value as Json, json};
 
 mod alloy;
+mod batches;
 mod graphs;
+mod processors;
 
 const FALLBACK: &str = "../shared/cases";
 /// Failing ids that are printed for a file.
@@ -66,6 +68,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         return Ok(());
     };
     for tally in alloy::run(&folder.join("alloy"))? {
+        print(&mut out, &tally, is_json)?;
+    }
+    for tally in processors::run(&folder.join("ottl"))? {
         print(&mut out, &tally, is_json)?;
     }
     Ok(())

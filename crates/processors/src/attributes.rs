@@ -4,14 +4,16 @@
 //! touched is copied as bytes. Where all there is to do is to append constants, they become the
 //! record's tail, which costs nothing until it leaves.
 
-mod action;
-mod compile;
-mod filter;
-mod pattern;
-mod settings;
+pub(crate) mod action;
+pub(crate) mod compile;
+pub(crate) mod filter;
+pub(crate) mod pattern;
+pub(crate) mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 use std::sync::Arc;
 
@@ -74,7 +76,7 @@ struct Constants {
 
 impl Attributes {
     fn new(settings: &Settings, tails: &mut TailsBuilder) -> Result<Self, SettingsError> {
-        let actions = compile::actions(&settings.action)?;
+        let actions = compile::actions("action", &settings.action)?;
         let filter = Filter::new(settings.include.as_ref(), settings.exclude.as_ref())?;
         let constants = Constants::of(&actions, tails);
         Ok(Self { actions, filter, constants })

@@ -5,6 +5,8 @@ mod batch;
 mod connector_routing;
 mod memory_limiter;
 mod pipeline;
+mod redaction;
+mod resource;
 mod routing;
 
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
@@ -46,6 +48,30 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<memory_limiter::Settings>,
         build: memory_limiter::build,
+    },
+    Row {
+        name: "otelcol.processor.redaction",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Removes attributes that are not allowed and masks values that are blocked.",
+        example: redaction::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<redaction::Settings>,
+        build: redaction::build,
+    },
+    Row {
+        name: "otelcol.processor.resource",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Inserts, changes, hashes, extracts, converts and deletes resource attributes.",
+        example: resource::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<resource::Settings>,
+        build: resource::build,
     },
     Row {
         name: "otelcol.processor.routing",

@@ -28,6 +28,8 @@ pub enum Target {
     Log,
     /// A `Span`.
     Span,
+    /// A `Span`: the attributes of its events.
+    SpanEvents,
     /// A `Metric`: the attributes of its data points.
     Metric,
     /// A `Resource`.
@@ -45,6 +47,12 @@ impl From<Signal> for Target {
         }
     }
 }
+
+/// Where a span keeps its events, and these their attributes.
+const SPAN_EVENTS: u32 = 11;
+const EVENT_LIST: u32 = 3;
+/// Where the data of a metric keeps its points.
+const POINTS: u32 = 1;
 
 /// An attribute encoded once for any number of edits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +210,7 @@ fn each_list(target: Target, message: &[u8], out: &mut Vec<u8>, edit: &mut EditL
         Target::Span => 9,
         Target::Resource => 1,
         Target::Scope => 3,
+        Target::SpanEvents => return nested_lists(message, SPAN_EVENTS, EVENT_LIST, out, edit),
         Target::Metric => return each_point(message, out, edit),
     };
     edit(message, number, out)
@@ -221,21 +230,31 @@ fn each_point(metric: &[u8], out: &mut Vec<u8>, edit: &mut EditList<'_>) -> bool
         let WireValue::Bytes(data) = value else { continue };
         let out = splice.take_out();
         let content = nested::open(number, out);
-        is_changed |= points(data, list, out, edit);
+        is_changed |= nested_lists(data, POINTS, list, out, edit);
         nested::close(content, out);
     }
     splice.finish();
     is_changed
 }
 
-fn points(data: &[u8], list: u32, out: &mut Vec<u8>, edit: &mut EditList<'_>) -> bool {
+/// Edits the list of every message that stands under a field number.
+fn nested_lists(
+    message: &[u8],
+    holders: u32,
+    list: u32,
+    out: &mut Vec<u8>,
+    edit: &mut EditList<'_>,
+) -> bool {
     let mut is_changed = false;
-    let mut splice = Splice::new(data, out);
+    let mut splice = Splice::new(message, out);
     while let Some((number, value)) = splice.next() {
-        let (1, WireValue::Bytes(point)) = (number, value) else { continue };
+        let WireValue::Bytes(holder) = value else { continue };
+        if number != holders {
+            continue;
+        }
         let out = splice.take_out();
-        let content = nested::open(1, out);
-        is_changed |= edit(point, list, out);
+        let content = nested::open(holders, out);
+        is_changed |= edit(holder, list, out);
         nested::close(content, out);
     }
     splice.finish();

@@ -11,7 +11,7 @@ use super::text::{parse_double, text_of};
 
 /// One action.
 #[derive(Debug)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// Sets an attribute.
     Set { key: String, when: When, source: Source },
     /// Removes attributes.
@@ -26,7 +26,7 @@ pub(super) enum Action {
 
 /// When an attribute is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     /// While there is none with its key.
     Absent,
     /// While there is one.
@@ -37,7 +37,7 @@ pub(super) enum When {
 
 /// Where a value comes from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// From the settings.
     Constant(Value, Attribute),
     /// From the attribute with this key.
@@ -46,16 +46,16 @@ pub(super) enum Source {
 
 /// The attributes that an action is for: that with the key and those whose key matches.
 #[derive(Debug)]
-pub(super) struct Pick {
-    pub(super) key: Option<String>,
-    pub(super) pattern: Option<Regex>,
+pub(crate) struct Pick {
+    pub(crate) key: Option<String>,
+    pub(crate) pattern: Option<Regex>,
 }
 
 impl Action {
     /// Whether the action would do something to a list, of which it is asked which keys are there.
     ///
     /// If this is so for no action of a program, the whole program leaves the list as it is.
-    pub(super) fn is_due(&self, has: &dyn Fn(&str) -> bool) -> bool {
+    pub(crate) fn is_due(&self, has: &dyn Fn(&str) -> bool) -> bool {
         match self {
             Self::Set { key, when, source } => {
                 let is_wanted = match when {
@@ -77,7 +77,7 @@ impl Action {
     }
 
     /// Changes a list.
-    pub(super) fn run<'c>(&'c self, list: &mut List<'_, 'c>) {
+    pub(crate) fn run<'c>(&'c self, list: &mut List<'_, 'c>) {
         match self {
             Self::Set { key, when, source } => set(key, *when, source, list),
             Self::Delete(pick) => delete(pick, list),
@@ -158,11 +158,15 @@ fn hashed(value: AnyValue<'_>) -> String {
 }
 
 fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
-    let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Only text is searched; a group that took no part captures the empty text.

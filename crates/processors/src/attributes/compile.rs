@@ -11,14 +11,18 @@ use super::settings::ActionSettings;
 
 const ACTIONS: &str = "insert, update, upsert, delete, hash, extract or convert";
 
-/// Makes the actions, in the order of the settings.
-pub(super) fn actions(settings: &[ActionSettings]) -> Result<Vec<Action>, SettingsError> {
+/// Makes the actions, in the order of the settings; `list` is what the settings call them.
+pub(crate) fn actions(
+    list: &'static str,
+    settings: &[ActionSettings],
+) -> Result<Vec<Action>, SettingsError> {
     let blocks = settings.iter().enumerate();
-    blocks.map(|(index, settings)| Block { index, settings }.action()).collect()
+    blocks.map(|(index, settings)| Block { list, index, settings }.action()).collect()
 }
 
 /// One `action` block and its number, counted from 0.
 struct Block<'s> {
+    list: &'static str,
     index: usize,
     settings: &'s ActionSettings,
 }
@@ -145,7 +149,7 @@ impl Block<'_> {
     }
 
     fn error(&self, setting: &str, problem: &str, remedy: &str) -> SettingsError {
-        SettingsError::new(&format!("action[{}].{setting}", self.index), problem, remedy)
+        SettingsError::new(&format!("{}[{}].{setting}", self.list, self.index), problem, remedy)
     }
 }
 

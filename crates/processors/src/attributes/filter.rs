@@ -16,24 +16,24 @@ use super::text::{scalar_text, text_of};
 
 /// `include` and `exclude`.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     include: Option<Matcher>,
     exclude: Option<Matcher>,
 }
 
 /// What is known of a record so far: whether all but its attributes match.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     include: bool,
     exclude: bool,
 }
 
 /// Gives the attribute with a key.
-pub(super) type Lookup<'f, 'a> = &'f dyn Fn(&str) -> Option<AnyValue<'a>>;
+pub(crate) type Lookup<'f, 'a> = &'f dyn Fn(&str) -> Option<AnyValue<'a>>;
 
 impl Filter {
     /// Compiles both blocks.
-    pub(super) fn new(
+    pub(crate) fn new(
         include: Option<&MatchSettings>,
         exclude: Option<&MatchSettings>,
     ) -> Result<Self, SettingsError> {
@@ -51,12 +51,12 @@ impl Filter {
     }
 
     /// What is true of every record in the scope of this one.
-    pub(super) fn scope(&self, draft: &Draft, index: usize) -> Verdict {
+    pub(crate) fn scope(&self, draft: &Draft, index: usize) -> Verdict {
         self.each(|matcher| matcher.takes_scope(draft, index))
     }
 
     /// What is true of one record in a scope.
-    pub(super) fn record(&self, scope: Verdict, draft: &Draft, index: usize) -> Verdict {
+    pub(crate) fn record(&self, scope: Verdict, draft: &Draft, index: usize) -> Verdict {
         Verdict {
             include: scope.include
                 && self.include.as_ref().is_none_or(|matcher| matcher.takes_record(draft, index)),
@@ -66,7 +66,7 @@ impl Filter {
     }
 
     /// Whether attributes are to be changed.
-    pub(super) fn applies(&self, verdict: Verdict, get: Lookup<'_, '_>) -> bool {
+    pub(crate) fn applies(&self, verdict: Verdict, get: Lookup<'_, '_>) -> bool {
         let holds = |matcher: &Option<Matcher>| {
             matcher.as_ref().is_none_or(|matcher| holds_all(&matcher.attributes, get))
         };
@@ -76,7 +76,7 @@ impl Filter {
 
 impl Verdict {
     /// Whether no attributes can make the record one to be changed.
-    pub(super) fn is_out(self) -> bool {
+    pub(crate) fn is_out(self) -> bool {
         !self.include
     }
 }

@@ -14,7 +14,7 @@ use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 const COMPILED_BYTES_MAX: usize = 4 << 20;
 
 /// Compiles an expression; the error is one line.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(&translated(pattern))
         .size_limit(COMPILED_BYTES_MAX)
         .build()
@@ -22,7 +22,7 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
 }
 
 /// Compiles expressions that are looked for at once.
-pub(super) fn compile_set(patterns: &[String]) -> Result<RegexSet, String> {
+pub(crate) fn compile_set(patterns: &[String]) -> Result<RegexSet, String> {
     RegexSetBuilder::new(patterns.iter().map(|pattern| translated(pattern)))
         .size_limit(COMPILED_BYTES_MAX)
         .build()

@@ -8,7 +8,7 @@ use bessemer_record::Value;
 use bessemer_record::value::AnyValue;
 
 /// Any value as text: lists and maps as JSON with sorted keys, bytes in base64.
-pub(super) fn text_of(value: AnyValue<'_>) -> Cow<'_, str> {
+pub(crate) fn text_of(value: AnyValue<'_>) -> Cow<'_, str> {
     match value {
         AnyValue::Empty => Cow::Borrowed(""),
         AnyValue::Str(text) => Cow::Borrowed(text.as_str()),
@@ -29,7 +29,7 @@ pub(super) fn text_of(value: AnyValue<'_>) -> Cow<'_, str> {
 }
 
 /// The text of a value that is not compound: what an expression for an attribute is looked for in.
-pub(super) fn scalar_text(value: AnyValue<'_>) -> Option<Cow<'_, str>> {
+pub(crate) fn scalar_text(value: AnyValue<'_>) -> Option<Cow<'_, str>> {
     match value {
         AnyValue::Str(_) | AnyValue::Bool(_) | AnyValue::Int(_) => Some(text_of(value)),
         AnyValue::Double(f64::INFINITY) => Some(Cow::Borrowed("+Inf")),
@@ -111,7 +111,7 @@ fn write_text(text: &str, out: &mut String) {
 }
 
 /// The floating point number in a text, as Go reads one; hexadecimal ones are not read.
-pub(super) fn parse_double(text: &str) -> Option<f64> {
+pub(crate) fn parse_double(text: &str) -> Option<f64> {
     let plain = without_separators(text)?;
     let number: f64 = plain.parse().ok()?;
     let is_word = plain.contains(['n', 'N']);

@@ -60,6 +60,11 @@ impl<'m, 'c> List<'m, 'c> {
         self.get(key).is_some()
     }
 
+    /// The attributes in the order of the message, new ones last; a key may stand twice.
+    pub fn iter(&self) -> impl Iterator<Item = (Text<'_>, AnyValue<'_>)> {
+        self.pairs().map(|pair| (pair.key, pair.value()))
+    }
+
     /// The keys in the order of the message, those of new attributes last.
     pub fn keys(&self) -> impl Iterator<Item = Text<'_>> {
         self.pairs().map(|pair| pair.key)

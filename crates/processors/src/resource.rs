@@ -1,0 +1,141 @@
+//! `otelcol.processor.resource`: changes the attributes of resources.
+//!
+//! The actions are those of `otelcol.processor.attributes`; a resource is changed once, whatever the
+//! number of its records.
+
+use std::sync::Arc;
+
+use bessemer_config::Settings as RawSettings;
+use bessemer_pipeline::catalog::{BuildError, read};
+use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step};
+use bessemer_record::Draft;
+use bessemer_record::edit::{self, Target};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::attributes::action::Action;
+use crate::attributes::compile;
+use crate::attributes::settings::ActionSettings;
+
+/// A block that loads.
+pub(crate) const EXAMPLE: &str = r#"otelcol.processor.resource "example" {
+  attributes {
+    key    = "deployment.environment"
+    action = "upsert"
+    value  = "production"
+  }
+
+  attributes {
+    key            = "k8s.cluster.name"
+    action         = "insert"
+    from_attribute = "k8s-cluster"
+  }
+
+  output {
+    logs = []
+  }
+}
+"#;
+
+/// Settings of `otelcol.processor.resource`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// What to do with the attributes of each resource: the actions of
+    /// `otelcol.processor.attributes`. Every action sees what those before it did.
+    pub attributes: Vec<ActionSettings>,
+}
+
+pub(crate) fn build(settings: &RawSettings, _: &Context) -> Result<Built, BuildError> {
+    let settings: Settings = read(settings)?;
+    Ok(Built::Step(Arc::new(Resource::new(&settings)?)))
+}
+
+/// The step.
+#[derive(Debug)]
+struct Resource {
+    actions: Vec<Action>,
+}
+
+impl Resource {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        if settings.attributes.is_empty() {
+            let remedy = "write at least one action";
+            return Err(SettingsError::new("attributes", "is empty", remedy));
+        }
+        Ok(Self { actions: compile::actions("attributes", &settings.attributes)? })
+    }
+}
+
+impl Step for Resource {
+    fn run(&self, draft: &mut Draft, scratch: &mut Scratch) {
+        for group in 0..draft.resource_groups() {
+            let out = &mut scratch.bytes;
+            out.clear();
+            let is_changed = edit::rewrite(
+                Target::Resource,
+                draft.group_resource(group),
+                |list| self.actions.iter().for_each(|action| action.run(list)),
+                out,
+            );
+            if is_changed {
+                draft.replace_resource(group, |_, resource| resource.extend_from_slice(out));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::attributes::testing::{JSON_SIGNALS, through};
+
+    fn step(actions: &serde_json::Value) -> Result<Resource, SettingsError> {
+        Resource::new(&serde_json::from_value(json!({ "attributes": actions })).unwrap())
+    }
+
+    #[test]
+    fn actions_change_every_resource_and_no_record() {
+        let step = step(&json!([
+            { "key": "zone", "action": "upsert", "value": "z1" },
+            { "key": "cluster", "action": "insert", "from_attribute": "k8s" },
+            { "key": "gone", "action": "delete" },
+        ]))
+        .unwrap();
+        for signal in JSON_SIGNALS {
+            let before = signal.batch(&[("k8s", "c"), ("gone", "x")], &[("gone", "stays")]);
+            let after = signal
+                .batch(&[("k8s", "c"), ("zone", "z1"), ("cluster", "c")], &[("gone", "stays")]);
+            assert_eq!(through(&step, signal.signal, &before), after);
+        }
+    }
+
+    #[test]
+    fn a_batch_whose_resources_are_right_leaves_as_it_came() {
+        let step = step(&json!([{ "key": "zone", "action": "insert", "value": "z1" }])).unwrap();
+        for signal in JSON_SIGNALS {
+            let batch = signal.batch(&[("zone", "other")], &[("a", "b")]);
+            assert_eq!(through(&step, signal.signal, &batch), batch);
+        }
+    }
+
+    #[test]
+    fn a_resource_that_is_absent_gets_attributes_too() {
+        let step = step(&json!([{ "key": "zone", "action": "insert", "value": "z1" }])).unwrap();
+        for signal in JSON_SIGNALS {
+            let expected = signal.batch(&[("zone", "z1")], &[("a", "b")]);
+            let mut before = expected.clone();
+            before[signal.resources][0].as_object_mut().unwrap().remove("resource");
+            assert_eq!(through(&step, signal.signal, &before), expected);
+        }
+    }
+
+    #[test]
+    fn wrong_actions_are_refused_with_their_place() {
+        let error = step(&json!([{ "key": "a", "action": "insrt" }])).unwrap_err();
+        assert_eq!(error.path, "attributes[0].action");
+        assert_eq!(step(&json!([])).unwrap_err().path, "attributes");
+    }
+}
