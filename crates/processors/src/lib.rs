@@ -3,6 +3,7 @@
 mod attributes;
 mod batch;
 mod connector_routing;
+mod filter;
 mod memory_limiter;
 mod pipeline;
 mod redaction;
@@ -36,6 +37,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<batch::Settings>,
         build: batch::build,
+    },
+    Row {
+        name: "otelcol.processor.filter",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Drops records by what to include and what to exclude.",
+        example: filter::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<filter::Settings>,
+        build: filter::build,
     },
     Row {
         name: "otelcol.processor.memory_limiter",

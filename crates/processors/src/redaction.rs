@@ -10,6 +10,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
@@ -70,13 +71,7 @@ impl Redaction {
                 Fate::Ignored => report.ignored.push(key.to_owned()),
                 Fate::Redacted => report.redacted.push(key.to_owned()),
                 fate @ (Fate::Masked | Fate::Looked) => {
-                    let text = match value {
-                        AnyValue::Str(text) => text.as_str().into(),
-                        _ if self.rules.all_types => text_of(value),
-                        // The mask of a blocked key replaces values of every type.
-                        _ if fate == Fate::Masked => "".into(),
-                        _ => continue,
-                    };
+                    let Some(text) = self.seen(fate, value) else { continue };
                     if self.rules.is_allowed(&text) {
                         report.allowed.push(key.to_owned());
                     } else if let Some(text) = self.rules.masked(fate, &text) {
@@ -86,9 +81,25 @@ impl Redaction {
                 }
             }
         }
-        masked.into_iter().for_each(|attribute| list.put(attribute));
-        report.redacted.iter().for_each(|key| list.remove(key));
+        for attribute in masked {
+            list.put(attribute);
+        }
+        for key in &report.redacted {
+            list.remove(key);
+        }
         self.add(report, "redaction", list);
+    }
+
+    /// The text that is looked at in a value; none if it is not looked at.
+    fn seen<'v>(&self, fate: Fate, value: AnyValue<'v>) -> Option<Cow<'v, str>> {
+        if let Some(text) = value.as_str() {
+            return Some(Cow::Borrowed(text));
+        }
+        if self.rules.all_types {
+            return Some(text_of(value));
+        }
+        // The mask of a blocked key replaces values of every type.
+        (fate == Fate::Masked).then_some(Cow::Borrowed(""))
     }
 
     /// Adds what was done as attributes, onto what an earlier redaction left there.

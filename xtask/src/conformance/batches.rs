@@ -81,7 +81,7 @@ fn normal(json: Json) -> Option<Json> {
                 items.into_iter().map(|item| normal(item).unwrap_or_default()).collect();
             (!items.is_empty()).then_some(Json::Array(items))
         }
-        other => Some(other),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Some(json),
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use super::batches::{comparable, difference, read, signal};
 use super::{Tally, rows};
 
-const COMPONENTS: [&str; 3] = ["attributes", "resource", "redaction"];
+const COMPONENTS: [&str; 4] = ["attributes", "filter", "resource", "redaction"];
 
 pub(super) fn run(folder: &Path) -> Result<Vec<Tally>> {
     let mut tallies = Vec::new();

@@ -107,6 +107,26 @@ pub(crate) struct MatchSettings {
     pub library: Vec<LibrarySettings>,
 }
 
+impl MatchSettings {
+    /// No properties yet.
+    pub(crate) fn none(match_type: MatchType) -> Self {
+        Self {
+            match_type,
+            regexp: None,
+            services: Vec::new(),
+            span_names: Vec::new(),
+            span_kinds: Vec::new(),
+            log_bodies: Vec::new(),
+            log_severity_texts: Vec::new(),
+            log_severity: None,
+            metric_names: Vec::new(),
+            attribute: Vec::new(),
+            resource: Vec::new(),
+            library: Vec::new(),
+        }
+    }
+}
+
 /// How text is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::{digest, hmac};
 use bessemer_pipeline::SettingsError;
+use bessemer_runtime::Secret;
 
 use super::settings::{HashFunction, Settings};
 use crate::attributes::action::hexadecimal;
@@ -11,20 +12,18 @@ use crate::attributes::action::hexadecimal;
 pub(super) enum Mask {
     Stars,
     Hash(&'static digest::Algorithm),
-    Keyed(hmac::Key),
+    Keyed(Box<hmac::Key>),
 }
 
 impl Mask {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let keyed = |algorithm| {
-            let key = settings.hmac_key.as_ref().map(bessemer_runtime::Secret::expose);
-            match key.filter(|key| !key.is_empty()) {
-                Some(key) => Ok(Self::Keyed(hmac::Key::new(algorithm, key.as_bytes()))),
-                None => {
-                    let remedy = "write a key of at least 32 random bytes";
-                    Err(SettingsError::new("hmac_key", "is not set", remedy))
-                }
+            let key = settings.hmac_key.as_ref().map(Secret::expose).unwrap_or_default();
+            if key.is_empty() {
+                let remedy = "write a key of at least 32 random bytes";
+                return Err(SettingsError::new("hmac_key", "is not set", remedy));
             }
+            Ok(Self::Keyed(Box::new(hmac::Key::new(algorithm, key.as_bytes()))))
         };
         match settings.hash_function {
             None => Ok(Self::Stars),

@@ -1,5 +1,7 @@
 //! What is kept, masked and told, on whole batches.
 
+#![expect(clippy::needless_pass_by_value, reason = "tables of json! read better unborrowed")]
+
 use bessemer_record::Signal;
 use serde_json::{Value as Json, json};
 
