@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Formats a configuration.
     Fmt(Fmt),
+    /// Writes a configuration in another dialect.
+    Convert(Convert),
     /// Prints the graph of a configuration.
     Graph(Graph),
     /// Lists the components of this binary.
@@ -39,11 +41,34 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// A configuration file, or a directory whose *.alloy files are read together.
-    #[arg(required = true)]
-    pub(crate) config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) configs: Configs,
     #[command(flatten)]
     pub(crate) process: Process,
+}
+
+/// What a configuration consists of: files in any dialect make one graph.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub(crate) struct Configs {
+    /// Configuration files in any dialect (.alloy, .yaml, .json) or directories of them, loaded
+    /// together; also `env:NAME`, `file:PATH` and `yaml:TEXT`.
+    #[arg(required_unless_present = "more", value_name = "CONFIG")]
+    files: Vec<PathBuf>,
+    /// The same, for those who are used to it; may be repeated.
+    #[arg(long = "config", value_name = "CONFIG")]
+    more: Vec<PathBuf>,
+    /// A setting on top of Collector files, such as processors.batch.timeout=2s; `::` between names
+    /// that have dots. May be repeated.
+    #[arg(long = "set", value_name = "NAME.NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+impl Configs {
+    /// All files in the order they are merged.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().chain(&self.more).cloned().collect()
+    }
 }
 
 /// How the process runs, whatever its configuration.
@@ -97,9 +122,8 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// Configuration files or directories, loaded together.
-    #[arg(required = true)]
-    pub(crate) config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) configs: Configs,
     /// Also probes that the ports are free.
     #[arg(long)]
     pub(crate) bind: bool,
@@ -127,10 +151,31 @@ pub(crate) struct Fmt {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Convert {
+    #[command(flatten)]
+    pub(crate) configs: Configs,
+    /// The dialect of the files; else each file's name says it.
+    #[arg(long, value_enum)]
+    pub(crate) from: Option<DialectName>,
+    /// The dialect that is written.
+    #[arg(long, value_enum)]
+    pub(crate) to: DialectName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DialectName {
+    /// Alloy syntax.
+    Alloy,
+    /// Collector files in YAML.
+    Yaml,
+    /// Integrations, or Collector files, in JSON.
+    Json,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Graph {
-    /// Configuration files or directories, loaded together.
-    #[arg(required = true)]
-    pub(crate) config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) configs: Configs,
     /// Form of the graph.
     #[arg(long, value_enum, default_value = "mermaid")]
     pub(crate) format: GraphForm,

@@ -14,6 +14,8 @@ use crate::arguments::{
 };
 use crate::{demo, load, output, run, wire};
 
+mod convert;
+
 /// Bytes of a configuration read from standard input at most.
 const INPUT_BYTES_MAX: u64 = 16 << 20;
 
@@ -23,6 +25,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Run(run) => run::run(&run),
         Command::Validate(validate) => self::validate(&validate),
         Command::Fmt(fmt) => self::fmt(&fmt),
+        Command::Convert(convert) => convert::convert(&convert),
         Command::Graph(graph) => self::graph(&graph),
         Command::Components(components) => self::components(&components),
         Command::Demo(demo) => demo::demo(&demo),
@@ -31,7 +34,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn validate(arguments: &Validate) -> anyhow::Result<ExitCode> {
-    let found = load::check(&arguments.config, arguments.bind);
+    let found = load::check(&arguments.configs, arguments.bind);
     if arguments.output == FindingForm::Json {
         let mut lines = String::new();
         for finding in &found.findings {
@@ -83,7 +86,7 @@ fn fmt(arguments: &Fmt) -> anyhow::Result<ExitCode> {
 }
 
 fn graph(arguments: &Graph) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load::load(&arguments.config) else { return Ok(ExitCode::FAILURE) };
+    let Some(loaded) = load::load(&arguments.configs) else { return Ok(ExitCode::FAILURE) };
     let form = match arguments.format {
         GraphForm::Mermaid => Form::Mermaid,
         GraphForm::Dot => Form::Dot,

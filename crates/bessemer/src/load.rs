@@ -1,14 +1,14 @@
 //! Reads configurations and shows what is wrong with them.
 
-use std::path::PathBuf;
-
 use std::sync::Arc;
 
 use bessemer_config::{
-    Context as Reading, Diagnostic, DiskSources, Loaded, Severity, Source, SystemEnvironment,
+    Context as Reading, Diagnostic, DiskSources, Loaded, Request, Severity, Source,
+    SystemEnvironment,
 };
 use bessemer_pipeline::{Built, Context};
 
+use crate::arguments::Configs;
 use crate::{output, wire};
 
 /// What a check of a configuration found.
@@ -34,8 +34,21 @@ pub(crate) fn render(findings: &[Diagnostic]) -> String {
 }
 
 /// Loads a configuration; `None` after its errors were shown. Warnings are shown too.
-pub(crate) fn load(paths: &[PathBuf]) -> Option<Loaded> {
-    shown(bessemer_config::load(paths, &SystemEnvironment, &wire::catalogs()))
+pub(crate) fn load(configs: &Configs) -> Option<Loaded> {
+    shown(read(configs, None))
+}
+
+/// The same with files of one dialect, whatever their names say.
+pub(crate) fn load_from(configs: &Configs, dialect: Option<&str>) -> Option<Loaded> {
+    shown(read(configs, dialect))
+}
+
+fn read(configs: &Configs, dialect: Option<&str>) -> Result<Loaded, Vec<Diagnostic>> {
+    let catalogs = wire::catalogs();
+    let context =
+        Reading { sources: &DiskSources, environment: &SystemEnvironment, catalog: &catalogs };
+    let request = Request { paths: &configs.paths(), settings: &configs.set, dialect };
+    bessemer_config::load_request(&request, &context)
 }
 
 /// Loads a configuration that is part of this binary; `None` after its errors were shown.
@@ -63,8 +76,8 @@ fn shown(loaded: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
 }
 
 /// Everything that can be said about a configuration without running it.
-pub(crate) fn check(paths: &[PathBuf], bind: bool) -> Found {
-    let loaded = match bessemer_config::load(paths, &SystemEnvironment, &wire::catalogs()) {
+pub(crate) fn check(configs: &Configs, bind: bool) -> Found {
+    let loaded = match read(configs, None) {
         Ok(loaded) => loaded,
         Err(findings) => return Found { findings, components: 0 },
     };

@@ -33,7 +33,7 @@ pub(crate) struct Running {
 /// The command `run`.
 pub(crate) fn run(arguments: &Run) -> anyhow::Result<ExitCode> {
     start_log(&arguments.process);
-    let Some(loaded) = load::load(&arguments.config) else { return Ok(ExitCode::FAILURE) };
+    let Some(loaded) = load::load(&arguments.configs) else { return Ok(ExitCode::FAILURE) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::new()?;

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::catalog::Catalog;
 use crate::diagnostic::Diagnostic;
 use crate::dialect::{Context, Dialect, Read};
 use crate::environment::Environment;
@@ -70,9 +71,14 @@ impl Dialect for Alloy {
         }
     }
 
-    fn print(&self, graph: &Graph) -> String {
-        print::print(graph)
+    fn print(&self, graph: &Graph, catalog: &dyn Catalog) -> String {
+        print::print(graph, catalog)
     }
+}
+
+/// Whether text can be the label of a component.
+pub(crate) fn is_label(text: &str) -> bool {
+    scanner::is_name(text)
 }
 
 /// The syntax errors and repairs of a text, in the order in which a reader meets them.

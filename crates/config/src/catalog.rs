@@ -67,6 +67,18 @@ impl Role {
         }
     }
 
+    /// Its place in listings: records go from low to high.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Self::Extension | Self::Storage => 0,
+            Self::Receiver => 1,
+            Self::Processor => 2,
+            Self::Connector => 3,
+            Self::Pipeline => 4,
+            Self::Exporter => 5,
+        }
+    }
+
     /// Whether records can be sent to it.
     pub fn has_input(self) -> bool {
         matches!(self, Self::Processor | Self::Connector | Self::Exporter | Self::Pipeline)
@@ -87,6 +99,8 @@ pub enum Stability {
     Preview,
     /// Anything may change.
     Experimental,
+    /// Its settings are checked; it comes with a later version and can not run.
+    Planned,
 }
 
 impl Stability {
@@ -96,6 +110,7 @@ impl Stability {
             Self::Stable => "stable",
             Self::Preview => "preview",
             Self::Experimental => "experimental",
+            Self::Planned => "planned",
         }
     }
 }

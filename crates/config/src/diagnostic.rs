@@ -51,6 +51,8 @@ pub enum Code {
     Module,
     /// Something stands where it has no meaning.
     Misplaced,
+    /// A component is known and comes with a later version.
+    Later,
     /// A component takes part in no pipeline.
     Unwired,
     /// Something is accepted and has no effect.
@@ -77,6 +79,7 @@ impl Code {
             Self::Wiring => "BSM-0112",
             Self::Module => "BSM-0113",
             Self::Misplaced => "BSM-0114",
+            Self::Later => "BSM-0115",
             Self::Unwired => "BSM-0151",
             Self::Ignored => "BSM-0152",
             Self::Repaired => "BSM-0153",

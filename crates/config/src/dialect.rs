@@ -43,5 +43,5 @@ pub trait Dialect {
     fn read(&self, texts: &[Arc<Source>], context: &Context<'_>) -> Read;
 
     /// Writes a graph down; reading it back gives an equal graph.
-    fn print(&self, graph: &Graph) -> String;
+    fn print(&self, graph: &Graph, catalog: &dyn Catalog) -> String;
 }

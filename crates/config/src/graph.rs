@@ -2,6 +2,7 @@
 
 use bessemer_record::Signal;
 
+use crate::catalog::{Catalog, row};
 use crate::source::Location;
 use crate::value::{Settings, Value};
 
@@ -96,6 +97,20 @@ impl Graph {
         self.edges.extend(other.edges);
         self.links.extend(other.links);
         self.options.extend(other.options);
+    }
+
+    /// The same graph in the one order that depends on nothing but its content: equal
+    /// configurations give equal graphs, whatever they were written in.
+    pub(crate) fn sort(&mut self, catalog: &dyn Catalog) {
+        let rank = |node: &Node| row(catalog, &node.kind).map_or(u8::MAX, |row| row.role.rank());
+        self.nodes.sort_by_cached_key(|node| (rank(node), node.id.clone()));
+        self.nodes.iter_mut().for_each(|node| node.settings.sort());
+        self.options.iter_mut().for_each(|option| option.value.sort());
+        self.edges.sort_by(|a, b| a.parts().cmp(&b.parts()));
+        self.edges.dedup_by(|a, b| a.parts() == b.parts());
+        self.links.sort_by(|a, b| (&a.from, &a.to).cmp(&(&b.from, &b.to)));
+        self.links.dedup_by(|a, b| (&a.from, &a.to) == (&b.from, &b.to));
+        self.options.sort_by(|a, b| (&a.name, &a.label).cmp(&(&b.name, &b.label)));
     }
 
     fn wires(&self) -> Vec<(&str, Signal, &str)> {

@@ -9,16 +9,20 @@
 
 pub mod alloy;
 pub mod catalog;
+pub mod collector;
 pub mod decode;
 pub mod diagnostic;
 pub mod dialect;
 pub mod environment;
 pub mod graph;
+pub mod integrations;
 pub mod load;
 pub mod nearest;
 mod schema;
 pub mod source;
+mod substitute;
 pub mod value;
+mod yaml;
 
 use std::sync::Arc;
 
@@ -29,7 +33,7 @@ pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use dialect::{Context, Dialect, Read};
 pub use environment::{Environment, FixedEnvironment, SystemEnvironment};
 pub use graph::{Edge, Graph, Link, Node, Setting};
-pub use load::{Loaded, dialects, load, load_in, load_text};
+pub use load::{Loaded, Request, dialects, load, load_in, load_request, load_text};
 pub use source::{DiskSources, Location, MemorySources, Source, Sources};
 pub use value::{Data, Number, Object, PipelineName, Reference, Settings, Value};
 

@@ -6,11 +6,17 @@ use std::sync::Arc;
 
 use crate::alloy::Alloy;
 use crate::catalog::Catalog;
+use crate::collector::Collector;
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::dialect::{Context, Dialect};
 use crate::environment::Environment;
 use crate::graph::{Graph, check};
+use crate::integrations::Integrations;
 use crate::source::{DiskSources, Location, Source};
+
+mod texts;
+
+use texts::Texts;
 
 /// Files that one configuration may consist of.
 const FILES_MAX: usize = 1000;
@@ -26,7 +32,7 @@ pub struct Loaded {
 
 /// The dialects that are known.
 pub fn dialects() -> Vec<Box<dyn Dialect>> {
-    vec![Box::new(Alloy::default())]
+    vec![Box::new(Alloy::default()), Box::new(Collector), Box::new(Integrations)]
 }
 
 /// Loads files and directories of the disk as one configuration.
@@ -46,35 +52,69 @@ pub fn load_in<P: AsRef<Path>>(
     paths: &[P],
     context: &Context<'_>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
+    let paths: Vec<PathBuf> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
+    load_request(&Request { paths: &paths, settings: &[], dialect: None }, context)
+}
+
+/// What a command line asks to be loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Files and directories in the order they are merged; also `file:PATH`, and `env:NAME` and
+    /// `yaml:TEXT`: what the variable holds is JSON if it starts like JSON, else YAML.
+    pub paths: &'a [PathBuf],
+    /// Settings on top: `section.component.setting=value` each, as in Collector files.
+    pub settings: &'a [String],
+    /// The name of the dialect that files are in; else their endings say it.
+    pub dialect: Option<&'a str>,
+}
+
+/// Loads what a command line asks for.
+pub fn load_request(
+    request: &Request<'_>,
+    context: &Context<'_>,
+) -> Result<Loaded, Vec<Diagnostic>> {
     let dialects = dialects();
-    let mut findings = Vec::new();
-    let files = files(paths, context, &dialects, &mut findings);
-    let mut sources: Vec<Vec<Arc<Source>>> = dialects.iter().map(|_| Vec::new()).collect();
-    for path in files {
-        match context.sources.read(&path) {
-            Ok(text) => {
-                let source = Source::new(path.to_string_lossy(), text);
-                let index = dialect_of(&path, &dialects).unwrap_or(0);
-                sources.get_mut(index).into_iter().for_each(|list| list.push(Arc::clone(&source)));
+    let mut texts = Texts::new(&dialects);
+    let mut count = 0;
+    for path in request.paths {
+        let Some(path) = texts.take_inline(path, context) else { continue };
+        let files = files(&path, context, &dialects, &mut texts.findings);
+        count += files.len();
+        if count > FILES_MAX {
+            let message = format!("more than {FILES_MAX} files");
+            texts.findings.push(Diagnostic::error(Code::Limit, &Location::nowhere(), message));
+            break;
+        }
+        for path in files {
+            match context.sources.read(&path) {
+                Ok(text) => {
+                    let source = Source::new(path.to_string_lossy(), text);
+                    match request.dialect {
+                        Some(name) => texts.add_as(name, &source),
+                        None => texts.add(&source),
+                    }
+                }
+                Err(error) => texts.findings.push(unreadable(&path, &error)),
             }
-            Err(error) => findings.push(unreadable(&path, &error)),
         }
     }
-    finish(&dialects, &sources, context, findings)
+    for setting in request.settings {
+        texts.set(setting);
+    }
+    finish(&dialects, texts.by_dialect, context, texts.findings)
 }
 
 /// Loads one text; its name selects the dialect.
 pub fn load_text(source: &Arc<Source>, context: &Context<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let dialects = dialects();
-    let mut sources: Vec<Vec<Arc<Source>>> = dialects.iter().map(|_| Vec::new()).collect();
-    let index = dialect_of(Path::new(source.name()), &dialects).unwrap_or(0);
-    sources.get_mut(index).into_iter().for_each(|list| list.push(Arc::clone(source)));
-    finish(&dialects, &sources, context, Vec::new())
+    let mut texts = Texts::new(&dialects);
+    texts.add(source);
+    finish(&dialects, texts.by_dialect, context, Vec::new())
 }
 
 fn finish(
     dialects: &[Box<dyn Dialect>],
-    sources: &[Vec<Arc<Source>>],
+    sources: Vec<Vec<Arc<Source>>>,
     context: &Context<'_>,
     mut findings: Vec<Diagnostic>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
@@ -82,7 +122,7 @@ fn finish(
     let mut incomplete = BTreeSet::new();
     for (dialect, sources) in dialects.iter().zip(sources) {
         if !sources.is_empty() {
-            let read = dialect.read(sources, context);
+            let read = dialect.read(&sources, context);
             graph.merge(read.graph);
             findings.extend(read.diagnostics);
             incomplete.extend(read.incomplete);
@@ -96,7 +136,9 @@ fn finish(
         findings.retain(is_unread);
     } else {
         findings.extend(check::check(&mut graph, context.catalog, &incomplete));
+        graph.sort(context.catalog);
     }
+    follow_up(&mut findings);
     let mut seen = HashSet::new();
     findings.retain(|finding| {
         let (file, range) = (finding.file().to_owned(), finding.at.range());
@@ -111,39 +153,41 @@ fn finish(
     Ok(Loaded { graph, warnings: findings })
 }
 
-fn files<P: AsRef<Path>>(
-    paths: &[P],
+/// What names nothing or could not be expanded is not of the wrong kind as well.
+fn follow_up(findings: &mut Vec<Diagnostic>) {
+    let place = |finding: &Diagnostic| (finding.file().to_owned(), finding.at.range());
+    let is_cause = |finding: &&Diagnostic| {
+        finding.is_error() && matches!(finding.code, Code::Dangling | Code::Evaluation)
+    };
+    let causes: HashSet<_> = findings.iter().filter(is_cause).map(place).collect();
+    findings
+        .retain(|finding| finding.code != Code::WrongValue || !causes.contains(&place(finding)));
+}
+
+/// The file at a path, or those in the directory that a dialect knows.
+fn files(
+    path: &Path,
     context: &Context<'_>,
     dialects: &[Box<dyn Dialect>],
     findings: &mut Vec<Diagnostic>,
 ) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for path in paths.iter().map(AsRef::as_ref) {
-        if !context.sources.is_directory(path) {
-            files.push(path.to_owned());
-            continue;
-        }
-        let mut found = match context.sources.list(path) {
-            Ok(found) => found,
-            Err(error) => {
-                findings.push(unreadable(path, &error));
-                continue;
-            }
-        };
-        found.retain(|file| dialect_of(file, dialects).is_some());
-        if found.is_empty() {
-            let message = format!("{}: no configuration in this directory", path.display());
-            let finding = Diagnostic::error(Code::File, &Location::nowhere(), message);
-            findings.push(finding.with_help("files are found by their ending, such as .alloy"));
-        }
-        files.extend(found);
+    if !context.sources.is_directory(path) {
+        return vec![path.to_owned()];
     }
-    if files.len() > FILES_MAX {
-        let message = format!("{} files, more than the limit of {FILES_MAX}", files.len());
-        findings.push(Diagnostic::error(Code::Limit, &Location::nowhere(), message));
-        files.clear();
+    let mut found = match context.sources.list(path) {
+        Ok(found) => found,
+        Err(error) => {
+            findings.push(unreadable(path, &error));
+            return Vec::new();
+        }
+    };
+    found.retain(|file| dialect_of(file, dialects).is_some());
+    if found.is_empty() {
+        let message = format!("{}: no configuration in this directory", path.display());
+        let finding = Diagnostic::error(Code::File, &Location::nowhere(), message);
+        findings.push(finding.with_help("files are found by their ending, such as .alloy"));
     }
-    files
+    found
 }
 
 fn dialect_of(path: &Path, dialects: &[Box<dyn Dialect>]) -> Option<usize> {

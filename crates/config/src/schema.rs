@@ -5,6 +5,8 @@
 //! one, a number where text is wanted becomes text, and text where a number is wanted a number.
 //! What a schema says in ways that are not understood here is left to decoding.
 
+use std::collections::BTreeMap;
+
 use schemars::Schema;
 use serde_json::Value as Json;
 
@@ -141,6 +143,35 @@ impl<'s> Shape<'s> {
         own || self.alternatives().into_iter().any(|part| part.allows(name))
     }
 
+    /// Whether it names what another component offers.
+    pub(crate) fn is_reference(self) -> bool {
+        self.format() == "reference"
+            || self.alternatives().into_iter().any(|part| part.format() == "reference")
+    }
+
+    fn is_pipeline(self) -> bool {
+        self.format() == "pipeline"
+            || self.alternatives().iter().any(|part| part.format() == "pipeline")
+    }
+
+    /// Whether it has named settings, as a block does.
+    pub(crate) fn takes_block(self) -> bool {
+        !self.properties().is_empty()
+            || self.alternatives().into_iter().any(|part| !part.properties().is_empty())
+    }
+
+    /// Whether it may be a list.
+    pub(crate) fn takes_list(self) -> bool {
+        self.allows("array")
+    }
+
+    /// The schema of names that are not listed.
+    pub(crate) fn open(self) -> Option<Self> {
+        let own = self.get("additionalProperties").filter(|part| part.is_object());
+        own.map(|part| self.at(part))
+            .or_else(|| self.alternatives().into_iter().find_map(Self::open))
+    }
+
     fn format(self) -> &'s str {
         self.get("format").and_then(Json::as_str).unwrap_or_default()
     }
@@ -154,8 +185,7 @@ pub(crate) fn pipelines(settings: &Value, schema: &Schema) -> Vec<(String, Locat
 }
 
 fn collect_pipelines(value: &Value, shape: Shape<'_>, found: &mut Vec<(String, Location)>) {
-    let named = shape.format() == "pipeline"
-        || shape.alternatives().iter().any(|part| part.format() == "pipeline");
+    let named = shape.is_pipeline();
     match &value.data {
         Data::String(name) if named => found.push((name.clone(), value.at.clone())),
         Data::Array(items) => {
@@ -165,9 +195,45 @@ fn collect_pipelines(value: &Value, shape: Shape<'_>, found: &mut Vec<(String, L
         }
         Data::Object(object) => {
             for field in &object.fields {
-                let open = || shape.get("additionalProperties").map(|part| shape.at(part));
-                if let Some(part) = shape.property(&field.name).or_else(open) {
+                if let Some(part) = shape.property(&field.name).or_else(|| shape.open()) {
                     collect_pipelines(&field.value, part, found);
+                }
+            }
+        }
+        Data::Null
+        | Data::Bool(_)
+        | Data::Number(_)
+        | Data::String(_)
+        | Data::Secret(_)
+        | Data::OptionalSecret { .. }
+        | Data::Reference(_) => {}
+    }
+}
+
+/// Gives pipelines that settings name other names.
+pub(crate) fn rename_pipelines(
+    settings: &mut Value,
+    schema: &Schema,
+    names: &BTreeMap<String, String>,
+) {
+    if !names.is_empty() {
+        rename(settings, Shape::of(schema), names);
+    }
+}
+
+fn rename(value: &mut Value, shape: Shape<'_>, names: &BTreeMap<String, String>) {
+    let is_named = shape.is_pipeline();
+    match &mut value.data {
+        Data::String(name) if is_named => {
+            if let Some(other) = names.get(name) {
+                name.clone_from(other);
+            }
+        }
+        Data::Array(items) => items.iter_mut().for_each(|item| rename(item, shape.item(), names)),
+        Data::Object(object) => {
+            for field in &mut object.fields {
+                if let Some(part) = shape.property(&field.name).or_else(|| shape.open()) {
+                    rename(&mut field.value, part, names);
                 }
             }
         }

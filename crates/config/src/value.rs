@@ -24,7 +24,8 @@ pub struct Value {
     /// Where the expression or block stands that gave it.
     pub at: Location,
     /// For text that holds environment variables: how it was put together, so that printing it
-    /// shows their names and not what they hold.
+    /// shows their names and not what they hold. For numbers: how it was written, if otherwise
+    /// than it would be printed.
     pub origin: Option<Origin>,
 }
 
@@ -41,12 +42,39 @@ pub enum Part {
     Text(String),
     /// What the environment variable of this name holds.
     Variable(String),
+    /// What the environment variable holds, or the text if it is not set or empty.
+    Defaulted(String, String),
+    /// What the file at this path held.
+    File {
+        /// The path.
+        path: String,
+        /// What it held.
+        content: String,
+    },
 }
 
 impl Origin {
     /// Text that is one environment variable.
     pub fn variable(name: impl Into<String>) -> Self {
         Self { parts: Arc::new([Part::Variable(name.into())]) }
+    }
+
+    /// A number that was written in a way of its own.
+    pub fn text(written: impl Into<String>) -> Self {
+        Self { parts: Arc::new([Part::Text(written.into())]) }
+    }
+
+    /// Text put together of parts.
+    pub fn of(parts: Vec<Part>) -> Self {
+        Self { parts: parts.into() }
+    }
+
+    /// How a number was written, if that is what this says.
+    pub fn written(&self) -> Option<&str> {
+        match &*self.parts {
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
     }
 
     /// The parts in their order.
@@ -254,6 +282,24 @@ impl Value {
             Data::Object(Object { form: Form::Block, .. }) => "block",
             Data::Object(_) => "object",
             Data::Reference(_) => "reference",
+        }
+    }
+
+    /// Brings the fields of every object into the order of their names.
+    pub(crate) fn sort(&mut self) {
+        match &mut self.data {
+            Data::Array(items) => items.iter_mut().for_each(Self::sort),
+            Data::Object(object) => {
+                object.fields.sort_by(|a, b| a.name.cmp(&b.name));
+                object.fields.iter_mut().for_each(|field| field.value.sort());
+            }
+            Data::Null
+            | Data::Bool(_)
+            | Data::Number(_)
+            | Data::String(_)
+            | Data::Secret(_)
+            | Data::OptionalSecret { .. }
+            | Data::Reference(_) => {}
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) fn round_trips(folder: &Path) -> Result<Tally> {
         if first.diagnostics.iter().any(bessemer_config::Diagnostic::is_error) {
             continue;
         }
-        let printed = Alloy::default().print(&first.graph);
+        let printed = Alloy::default().print(&first.graph, &Anything);
         let second = read("printed", &printed);
         let problem = if let Some(finding) = second.diagnostics.iter().find(|f| f.is_error()) {
             Some(format!("{finding}\n{printed}"))

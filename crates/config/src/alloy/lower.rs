@@ -159,9 +159,7 @@ pub(super) fn wires(engine: &Engine<'_>, node: &mut Node, row: &RowInfo) -> Vec<
         if let Some(field) = settings.remove("to") {
             add(&Signal::ALL, &field.value);
         }
-        return edges;
-    }
-    if let Some(field) = settings.remove("forward_to") {
+    } else if let Some(field) = settings.remove("forward_to") {
         add(&forwarded(row), &field.value);
     }
     let is_output = |value: &Value| value.is_block() || value.is_repeated_block();

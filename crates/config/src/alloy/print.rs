@@ -13,12 +13,12 @@ use bessemer_record::Signal;
 use super::literal::quote;
 use super::parser::Strictness;
 use super::scanner::is_name;
-use crate::catalog::PIPELINE;
+use crate::catalog::{self, Catalog, PIPELINE};
 use crate::graph::{Edge, Graph, Node};
 use crate::source::Source;
-use crate::value::{Data, Form, Number, Object, Part, Value};
+use crate::value::{Data, Field, Form, Number, Object, Part, Value};
 
-pub(super) fn print(graph: &Graph) -> String {
+pub(super) fn print(graph: &Graph, catalog: &dyn Catalog) -> String {
     let mut out = String::new();
     for option in &graph.options {
         head(&mut out, &option.name, &option.label);
@@ -28,7 +28,7 @@ pub(super) fn print(graph: &Graph) -> String {
         out.push_str("}\n\n");
     }
     for node in &graph.nodes {
-        component(&mut out, graph, node);
+        component(&mut out, graph, node, catalog);
     }
     let source = Source::new("graph", out.clone());
     // What is written above is always well formed; the formatter aligns it.
@@ -44,13 +44,13 @@ fn head(out: &mut String, name: &str, label: &str) {
     out.push_str(" {\n");
 }
 
-fn component(out: &mut String, graph: &Graph, node: &Node) {
+fn component(out: &mut String, graph: &Graph, node: &Node, catalog: &dyn Catalog) {
     head(out, &node.kind, &node.label);
     if let Some(object) = node.settings.as_object() {
         body(out, object);
     }
     let edges: Vec<&Edge> = graph.targets(&node.id).collect();
-    if node.kind == PIPELINE {
+    if node.kind == PIPELINE && is_all(&edges, catalog, graph) {
         attribute(out, "to", &list(edges.iter().copied(), "input"));
     } else if node.kind.starts_with("prometheus.") || node.kind.starts_with("loki.") {
         if !edges.is_empty() {
@@ -67,6 +67,18 @@ fn component(out: &mut String, graph: &Graph, node: &Node) {
         out.push_str("}\n");
     }
     out.push_str("}\n\n");
+}
+
+/// Whether a list of destinations sends each every signal that it takes.
+fn is_all(edges: &[&Edge], catalog: &dyn Catalog, graph: &Graph) -> bool {
+    let takes = |id: &str| {
+        let row = graph.node(id).and_then(|node| catalog::row(catalog, &node.kind));
+        row.filter(|row| !row.signals.is_empty()).map_or(Signal::ALL.len(), |row| row.signals.len())
+    };
+    edges.iter().all(|edge| {
+        let sent = edges.iter().filter(|other| other.to == edge.to).count();
+        sent == takes(&edge.to)
+    })
 }
 
 /// The inputs of the targets, each once.
@@ -93,8 +105,11 @@ fn attribute(out: &mut String, name: &str, value: &str) {
     out.push('\n');
 }
 
+/// Attributes, then blocks.
 fn body(out: &mut String, object: &Object) {
-    for field in &object.fields {
+    let is_block = |field: &&Field| field.value.is_block() || field.value.is_repeated_block();
+    let (blocks, attributes): (Vec<_>, Vec<_>) = object.fields.iter().partition(is_block);
+    for field in attributes.into_iter().chain(blocks) {
         let is_statement = field.name.split('.').all(is_name);
         match &field.value.data {
             Data::Object(inner) if inner.form == Form::Block && is_statement => {
@@ -120,10 +135,13 @@ fn block(out: &mut String, name: &str, object: &Object) {
 }
 
 fn expression(out: &mut String, value: &Value) {
-    if let Some(origin) = &value.origin {
+    if let Some(origin) = value.origin.as_ref().filter(|_| value.text().is_some()) {
         let part = |part: &Part| match part {
-            Part::Text(text) => quote(text),
+            Part::Text(text) | Part::File { content: text, .. } => quote(text),
             Part::Variable(name) => format!("sys.env({})", quote(name)),
+            Part::Defaulted(name, text) => {
+                format!("coalesce(sys.env({}), {})", quote(name), quote(text))
+            }
         };
         let parts: Vec<_> = origin.parts().iter().map(part).collect();
         return out.push_str(&parts.join(" + "));

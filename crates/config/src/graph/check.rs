@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use bessemer_record::Signal;
 
 use super::{Graph, Link, Node, cycle};
-use crate::catalog::{Catalog, PIPELINE, Role, RowInfo, row};
+use crate::catalog::{Catalog, PIPELINE, Role, RowInfo, Stability, row};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::schema;
 
@@ -57,6 +57,9 @@ fn settings(
         if !incomplete.contains(&node.id) {
             findings.extend(schema::check(&mut node.settings, &row.schema, &node.kind));
         }
+        if row.stability == Stability::Planned {
+            findings.push(planned(node));
+        }
         for (name, at) in schema::pipelines(&node.settings, &row.schema) {
             if !pipelines.contains(&name) {
                 let message = format!("pipeline \"{name}\" does not exist");
@@ -80,6 +83,12 @@ fn unknown_kind(node: &Node, catalog: &dyn Catalog) -> Diagnostic {
     let message = format!("unknown component \"{}\"", node.kind);
     Diagnostic::error(Code::UnknownComponent, &node.at, message)
         .with_nearest(&node.kind, kinds.iter().map(String::as_str))
+}
+
+fn planned(node: &Node) -> Diagnostic {
+    let message = format!("{} comes with a later version", node.kind);
+    Diagnostic::error(Code::Later, &node.at, message)
+        .with_help("its settings are checked; it can not run yet")
 }
 
 fn duplicates(graph: &Graph, findings: &mut Vec<Diagnostic>) {

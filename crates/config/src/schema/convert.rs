@@ -1,7 +1,7 @@
 //! Gives a value the form that its schema asks for, where no meaning is lost.
 
 use super::Shape;
-use crate::value::{Data, Number, Value};
+use crate::value::{Data, Number, Origin, Value};
 
 pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
     let is_list = value.as_array().is_some();
@@ -15,7 +15,9 @@ pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
     if let Data::Number(number) = &value.data {
         let whole = number.whole().and_then(|whole| i64::try_from(whole).ok());
         if shape.allows("string") && !takes_number {
-            value.data = Data::String(number.to_string());
+            let written = value.origin.take();
+            let written = written.as_ref().and_then(Origin::written).map(str::to_owned);
+            value.data = Data::String(written.unwrap_or_else(|| number.to_string()));
         } else if let (Number::Float(_), Some(whole)) = (number, whole)
             && !shape.allows("number")
         {
@@ -27,6 +29,14 @@ pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
         && let Some(number) = number(text)
     {
         value.data = Data::Number(number);
+    } else if let Data::String(text) = &value.data
+        && value.origin.is_some()
+        && shape.allows("boolean")
+        && !shape.allows("string")
+        && let Ok(truth) = text.parse()
+    {
+        // Only what came from outside: a variable holds nothing but text.
+        value.data = Data::Bool(truth);
     }
 }
 

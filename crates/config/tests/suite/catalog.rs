@@ -1,10 +1,12 @@
 //! A small catalogue, and short ways to load a text with it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bessemer_config::{
     Catalog, Context, Diagnostic, FixedEnvironment, Graph, Loaded, MemorySources, PipelineName,
-    Reference, Role, RowInfo, Settings, Signal, Source, Stability, load_in, load_text,
+    Reference, Request, Role, RowInfo, Settings, Signal, Source, Stability, load_request,
+    load_text,
 };
 use bessemer_runtime::{ByteSize, Secret, Span};
 use schemars::{JsonSchema, Schema, schema_for};
@@ -113,9 +115,23 @@ pub(crate) struct Basic {
     pub(crate) password: Secret,
 }
 
+#[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Csv {
+    pub(crate) output_dir: String,
+    pub(crate) rotation: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Zabbix {
+    pub(crate) zabbix_server: String,
+    pub(crate) host: String,
+}
+
 pub(crate) struct Fake;
 
-const KINDS: [(&str, Role, &[Signal]); 9] = [
+const KINDS: [(&str, Role, &[Signal]); 12] = [
     ("otelcol.receiver.otlp", Role::Receiver, &[]),
     ("otelcol.processor.batch", Role::Processor, &[]),
     ("otelcol.processor.attributes", Role::Processor, &[]),
@@ -125,19 +141,29 @@ const KINDS: [(&str, Role, &[Signal]); 9] = [
     ("otelcol.auth.basic", Role::Extension, &[]),
     ("loki.process", Role::Processor, &[Signal::Logs]),
     ("loki.write", Role::Exporter, &[Signal::Logs]),
+    ("bessemer.exporter.store", Role::Exporter, &[]),
+    ("bessemer.exporter.csv", Role::Exporter, &[Signal::Logs]),
+    ("bessemer.exporter.zabbix", Role::Exporter, &[Signal::Logs]),
 ];
 
 impl Catalog for Fake {
     fn row(&self, kind: &str) -> Option<RowInfo> {
-        let kind =
-            if kind == "otelcol.exporter.otlp_grpc" { "otelcol.exporter.otlp" } else { kind };
+        let kind = match kind {
+            "otelcol.exporter.otlp_grpc" => "otelcol.exporter.otlp",
+            "otelcol.auth.basicauth" => "otelcol.auth.basic",
+            _ => kind,
+        };
         let (name, role, signals) = KINDS.iter().find(|(name, ..)| *name == kind)?;
         Some(RowInfo {
             name: (*name).to_owned(),
             aliases: Vec::new(),
             role: *role,
             signals: signals.to_vec(),
-            stability: Stability::Stable,
+            stability: if kind.ends_with("zabbix") {
+                Stability::Planned
+            } else {
+                Stability::Stable
+            },
             schema: schema(kind),
         })
     }
@@ -156,30 +182,56 @@ fn schema(kind: &str) -> Schema {
         "otelcol.exporter.otlp" => schema_for!(Exporter),
         "otelcol.auth.basic" => schema_for!(Basic),
         "loki.process" => schema_for!(Process),
+        "bessemer.exporter.csv" => schema_for!(Csv),
+        "bessemer.exporter.zabbix" => schema_for!(Zabbix),
         _ => Schema::default(),
     }
 }
 
 pub(crate) fn environment() -> FixedEnvironment {
-    FixedEnvironment::default().with("TOKEN", "hunter2").with("PORT", "4317")
+    FixedEnvironment::default()
+        .with("TOKEN", "hunter2")
+        .with("PORT", "4317")
+        .with("EVIL", "x\nexporters: {otlp/evil: {endpoint: \"${env:TOKEN}\"}}")
+        .with(
+            "CONFIG",
+            "[{\"type\": \"csv\", \"name\": \"a\", \"config\": {\"output_dir\": \"/x\"}}]",
+        )
 }
 
 pub(crate) fn load(text: &str) -> Result<Loaded, Vec<Diagnostic>> {
+    load_as("test.alloy", text)
+}
+
+/// Loads a text in the dialect that its name selects.
+pub(crate) fn load_as(name: &str, text: &str) -> Result<Loaded, Vec<Diagnostic>> {
     let (sources, environment) = (MemorySources::default(), environment());
     let context = Context { sources: &sources, environment: &environment, catalog: &Fake };
-    let source: Arc<Source> = Source::new("test.alloy", text);
+    let source: Arc<Source> = Source::new(name, text);
     load_text(&source, &context)
 }
 
 /// Loads files; the first is the configuration.
 pub(crate) fn load_files(files: &[(&str, &str)]) -> Result<Loaded, Vec<Diagnostic>> {
+    let first: Vec<&str> = files.first().map(|(name, _)| *name).into_iter().collect();
+    load_arguments(&first, &[], files)
+}
+
+/// Loads what a command line names.
+pub(crate) fn load_arguments(
+    paths: &[&str],
+    settings: &[&str],
+    files: &[(&str, &str)],
+) -> Result<Loaded, Vec<Diagnostic>> {
     let mut sources = MemorySources::default();
     for (name, text) in files {
         sources = sources.with(*name, *text);
     }
     let environment = environment();
     let context = Context { sources: &sources, environment: &environment, catalog: &Fake };
-    load_in(&files.first().map(|(name, _)| *name).into_iter().collect::<Vec<_>>(), &context)
+    let settings: Vec<String> = settings.iter().map(|text| (*text).to_owned()).collect();
+    let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+    load_request(&Request { paths: &paths, settings: &settings, dialect: None }, &context)
 }
 
 pub(crate) fn graph(text: &str) -> Graph {

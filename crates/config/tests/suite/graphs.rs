@@ -62,14 +62,14 @@ fn a_text_becomes_components_wires_and_links() {
     assert_eq!(
         edges,
         [
-            "otelcol.receiver.otlp.in -logs-> otelcol.processor.routing.intelligent",
+            "bessemer.pipeline.critical -logs-> loki.write.oncall",
             "bessemer.pipeline.critical -logs-> otelcol.exporter.otlp.local",
             "bessemer.pipeline.critical -metrics-> otelcol.exporter.otlp.local",
             "bessemer.pipeline.critical -traces-> otelcol.exporter.otlp.local",
-            "bessemer.pipeline.critical -logs-> loki.write.oncall",
             "bessemer.pipeline.info -logs-> otelcol.exporter.otlp.local",
             "bessemer.pipeline.info -metrics-> otelcol.exporter.otlp.local",
             "bessemer.pipeline.info -traces-> otelcol.exporter.otlp.local",
+            "otelcol.receiver.otlp.in -logs-> otelcol.processor.routing.intelligent",
         ]
     );
     let links: Vec<_> =
@@ -78,8 +78,8 @@ fn a_text_becomes_components_wires_and_links() {
         links,
         [
             "otelcol.exporter.otlp.local otelcol.auth.basic.creds",
-            "otelcol.processor.routing.intelligent bessemer.pipeline.info",
             "otelcol.processor.routing.intelligent bessemer.pipeline.critical",
+            "otelcol.processor.routing.intelligent bessemer.pipeline.info",
         ]
     );
     let level = graph.option("logging").and_then(|logging| logging.get("level"));
@@ -112,7 +112,7 @@ fn commas_missing_at_line_ends_are_repaired_with_a_warning() {
 fn printing_and_reading_back_is_the_identity() {
     let first = graph(ROUTED);
     let dialects = dialects();
-    let printed = dialects[0].print(&first);
+    let printed = dialects[0].print(&first, &Fake);
     assert!(printed.contains("sys.env(\"TOKEN\")"), "{printed}");
     assert!(printed.contains("\"localhost:\" + sys.env(\"PORT\")"), "{printed}");
     assert!(!printed.contains("hunter2"), "{printed}");
@@ -207,7 +207,7 @@ fn a_single_block_of_a_list_reads_back_as_one() {
     let text = "otelcol.processor.attributes \"a\" {\n action {\n key = \"k\"\n action = \"delet\
      e\"\n }\n}";
     let first = graph(text);
-    let printed = dialects()[0].print(&first);
+    let printed = dialects()[0].print(&first, &Fake);
     assert!(printed.contains("action {"), "{printed}");
     assert_eq!(graph(&printed), first);
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod decoding;
 #[cfg(test)]
 mod diagnostics;
@@ -13,6 +15,12 @@ mod formatting;
 #[cfg(test)]
 mod graphs;
 #[cfg(test)]
+mod integrations;
+#[cfg(test)]
 mod modules;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod round_trips;
+#[cfg(test)]
+mod yaml;

@@ -54,10 +54,10 @@ otelcol.exporter.otlp "x" { client { endpoint = "e:1" } }
     assert_eq!(
         edges,
         [
-            ("otelcol.receiver.otlp.in", "otelcol.processor.batch.buffered_one__b"),
-            ("otelcol.receiver.otlp.in", "otelcol.processor.batch.buffered_two__b"),
             ("otelcol.processor.batch.buffered_one__b", "otelcol.exporter.otlp.x"),
             ("otelcol.processor.batch.buffered_two__b", "otelcol.exporter.otlp.x"),
+            ("otelcol.receiver.otlp.in", "otelcol.processor.batch.buffered_one__b"),
+            ("otelcol.receiver.otlp.in", "otelcol.processor.batch.buffered_two__b"),
         ]
     );
 }

@@ -4,6 +4,7 @@ use super::{EntryKind, Unit};
 use crate::alloy::evaluate::{Evaluated, Scope};
 use crate::alloy::module::FileScope;
 use crate::alloy::stdlib;
+use crate::catalog;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Location, Source};
 use crate::value::{Data, Reference, Value};
@@ -21,7 +22,10 @@ impl Scope for Unit<'_> {
             Some((count, *self.names.get(&name)?))
         });
         let Some((count, index)) = longest else {
-            return self.outer?.component(path, at);
+            return match self.outer {
+                Some(outer) => outer.component(path, at),
+                None => self.elsewhere(path, at),
+            };
         };
         let entry = self.entries.get(index)?;
         let value = match &entry.kind {
@@ -49,6 +53,23 @@ impl Scope for Unit<'_> {
 }
 
 impl Unit<'_> {
+    /// A component of a known kind that no text of this dialect declares: another dialect may. The
+    /// check of the whole graph finds out.
+    fn elsewhere(&self, path: &[&str], at: &Location) -> Option<(usize, Evaluated)> {
+        let kinds = self.engine.context.catalog;
+        if !self.prefix.is_empty() {
+            // Inside of a custom component only its own names and arguments count.
+            return None;
+        }
+        let (count, row) = (3..path.len()).rev().find_map(|count| {
+            let kind = path.get(..count - 1)?.join(".");
+            Some((count, catalog::row(kinds, &kind)?))
+        })?;
+        let node = format!("{}.{}", row.name, path.get(count - 1)?);
+        let reference = Reference { node, export: String::new() };
+        Some((count, Ok(Value::new(Data::Reference(reference), at.clone()))))
+    }
+
     fn all_names(&self) -> Vec<&str> {
         let own = self.names.keys().map(String::as_str);
         own.chain(self.outer.into_iter().flat_map(|outer| outer.all_names())).collect()
