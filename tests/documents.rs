@@ -94,3 +94,11 @@ fn a_wrong_config_is_noticed() {
     let complaint = complaint("otelcol.receiver.otlp \"in\" { nonsense = 1 }\n");
     assert!(complaint.is_some_and(|text| text.contains("nonsense")));
 }
+
+#[test]
+fn the_trust_page_says_what_was_measured() {
+    let rows = xtask::trust::rows(&root()).expect("the ledger is readable");
+    let page = xtask::trust::page(&rows).expect("the ledger makes a page");
+    let written = fs::read_to_string(root().join(xtask::trust::PAGE)).expect("the page is there");
+    assert!(page == written, "run `cargo xtask trust`");
+}

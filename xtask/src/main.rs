@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
-use xtask::{reference, tidy};
+use xtask::{reference, soak, tidy, trust};
 
 const USAGE: &str = "\
 cargo xtask docs [--check]       write docs/reference/ from the binary, or compare it
 cargo xtask tidy                 check the rules of the repository
 cargo xtask ci                   everything that must hold before a change lands: .ci/run
+cargo xtask soak --minutes N     run the crash proofs that long and note what was measured
+                 [--seed S]
+cargo xtask trust [--json]       write docs/trust.md from what was measured, or print the sums
 cargo xtask conformance ...      run outside cases against the library
 ";
 
@@ -31,6 +34,10 @@ fn run() -> Result<()> {
         ["docs", "--check"] => docs(Mode::Check),
         ["tidy"] => tidy(),
         ["ci"] => ci(),
+        ["soak", "--minutes", minutes] => soak(minutes, "1000000"),
+        ["soak", "--minutes", minutes, "--seed", seed] => soak(minutes, seed),
+        ["trust"] => trust_page(),
+        ["trust", "--json"] => say(&format!("{}\n", trust::sums(&trust::rows(&root())?))),
         ["conformance", ..] => conformance::run(arguments.get(1..).unwrap_or_default()),
         [] => say(USAGE),
         _ => bail!("unknown command: {}\n{USAGE}", words.join(" ")),
@@ -86,6 +93,22 @@ fn ci() -> Result<()> {
         bail!(".ci/run ended with {status}");
     }
     Ok(())
+}
+
+fn soak(minutes: &str, seed: &str) -> Result<()> {
+    let minutes = minutes.parse().context("--minutes takes a number")?;
+    let seed = seed.parse().context("--seed takes a number")?;
+    for row in soak::soak(&root(), minutes, seed)? {
+        say(&format!("{row}\n"))?;
+    }
+    trust_page()
+}
+
+fn trust_page() -> Result<()> {
+    let root = root();
+    let page = trust::page(&trust::rows(&root)?)?;
+    std::fs::write(root.join(trust::PAGE), &page)?;
+    say(&page)
 }
 
 /// Builds `bessemer` in the development profile and returns where cargo put it.

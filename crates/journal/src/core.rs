@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::cache::Cache;
 use crate::catalog::{Catalog, Segment};
@@ -21,6 +21,7 @@ use crate::mailbox::Mailbox;
 use crate::options::{Options, SinkSpec, WhenFull};
 use crate::stats::{SinkStats, Stats};
 use crate::summary::Part;
+use crate::tail::Tail;
 
 /// What all parts of an open journal share.
 pub(crate) struct Core {
@@ -33,7 +34,7 @@ pub(crate) struct Core {
     pub cursors: Mutex<Cursors>,
     pub cache: Mutex<Cache>,
     /// The number after the last visible record.
-    pub tail: watch::Sender<u64>,
+    pub tail: Tail,
     pub chores: Arc<Mailbox<Chore>>,
     pub dead: Mutex<Vec<Arc<DeadLog>>>,
     pub parked_files: usize,
@@ -140,7 +141,7 @@ impl Cursors {
 impl Core {
     /// The number after the last visible record.
     pub(crate) fn visible_end(&self) -> u64 {
-        *self.tail.borrow()
+        self.tail.end()
     }
 
     /// Makes a synced group visible to readers.
@@ -157,7 +158,7 @@ impl Core {
                 }
             }
         }
-        self.tail.send_replace(end);
+        self.tail.move_to(end);
         drop(cursors);
     }
 
@@ -175,11 +176,12 @@ impl Core {
         }
         let low = cursor.low();
         cursors.save(sink, end);
-        drop(cursors);
         if let Some(sink) = self.sinks.get(sink) {
             sink.backlog.subtract(&freed);
             sink.room(lane).notify_one();
         }
+        self.clear_backlog_if_done(&cursors, sink);
+        drop(cursors);
         let passes = |segment: &Segment| segment.end > before && segment.end <= low;
         if before < low && self.main.with(|mut segments| segments.any(passes)) {
             self.chores.wake();
@@ -210,6 +212,11 @@ impl Core {
             return;
         };
         cursor.skip_to(position);
+        self.clear_backlog_if_done(&cursors, sink);
+    }
+
+    // Estimates end where a sink has caught up. Under the lock: what is published meanwhile counts.
+    fn clear_backlog_if_done(&self, cursors: &Cursors, sink: usize) {
         let end = self.visible_end();
         let done = |cursor: &Cursor| cursor.in_flight() == 0 && cursor.position() >= end;
         if let (Some(lanes), Some(sink)) = (cursors.lanes.get(sink), self.sinks.get(sink))
@@ -289,7 +296,7 @@ impl Core {
     /// Sends readers home.
     pub(crate) fn close_readers(&self) {
         self.closed.store(true, Ordering::Release);
-        self.tail.send_modify(|_| {});
+        self.tail.wake();
         for sink in &self.sinks {
             sink.room.iter().for_each(Notify::notify_one);
         }

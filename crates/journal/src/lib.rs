@@ -36,6 +36,7 @@ mod seal;
 mod spill;
 mod stats;
 mod summary;
+mod tail;
 mod walk;
 mod writer;
 

@@ -174,17 +174,25 @@ impl Log {
     }
 }
 
-/// Makes a directory whose name survives a power cut.
+/// Makes a directory whose name survives a power cut, with all above it that may be new.
 pub(crate) fn make_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     disk.create_dir_all(dir)?;
-    if let Some(parent) = dir.parent() {
-        disk.sync_dir(parent)?;
-        if let Some(Err(error)) = parent.parent().map(|above| disk.sync_dir(above)) {
-            // Perhaps not ours to read; then the directory was not just made by us either.
-            tracing::debug!(%error, dir = %dir.display(), "directory above not synced");
+    for (level, above) in dir.ancestors().skip(1).enumerate() {
+        match disk.sync_dir(above) {
+            Err(error) if level == 0 || !is_not_ours(&error) => return Err(error),
+            Err(error) => {
+                tracing::debug!(%error, dir = %above.display(), "directory above not synced");
+            }
+            Ok(()) => {}
         }
     }
     Ok(())
+}
+
+// A directory that cannot even be asked to sync was not made by us either.
+fn is_not_ours(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }
 
 /// The file name of a segment.

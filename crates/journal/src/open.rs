@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use crate::cache::Cache;
 use crate::catalog::{Catalog, Segment};
@@ -28,6 +27,7 @@ use crate::options::{Options, SinkSpec};
 use crate::recover::{Inventory, load, take_inventory};
 use crate::report::{OpenReport, Parked};
 use crate::spill::Spiller;
+use crate::tail::Tail;
 use crate::writer::{Request, Writer};
 
 mod place;
@@ -206,7 +206,7 @@ impl Opening {
             cache: Mutex::new(Cache::new(self.options.cache_bytes, next)),
             sinks,
             cursors: Mutex::new(Cursors { lanes: placed.lanes, file, areas }),
-            tail: watch::Sender::new(next),
+            tail: Tail::new(next),
             chores: Arc::default(),
             dead: Mutex::new(dead.iter().map(|dead| Arc::clone(&dead.shared)).collect()),
             parked_files: self.report.parked.len(),

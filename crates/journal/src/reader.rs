@@ -5,8 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use crate::cache::Lookup;
 use crate::core::Core;
 use crate::cursor::Cursor;
@@ -25,7 +23,8 @@ pub struct Reader {
     index: Option<SinkIndex>,
     lane: Lane,
     epoch: u64,
-    tail: watch::Receiver<u64>,
+    /// The version of the tail that the last search began with.
+    seen: u64,
     ready: VecDeque<Entry>,
     /// All that is wanted below this number was read from disk, and is in `ready` at the latest.
     passed: u64,
@@ -53,9 +52,8 @@ impl Reader {
         }
         let orphan = core.sinks.get(sink).is_none_or(|sink| sink.orphan);
         let index = u8::try_from(sink).ok().filter(|_| !orphan).map(SinkIndex);
-        let tail = core.tail.subscribe();
         let (ready, walk) = (VecDeque::new(), Walk::default());
-        Self { core, sink, index, lane, epoch, tail, ready, passed: 0, walk }
+        Self { core, sink, index, lane, epoch, seen: 0, ready, passed: 0, walk }
     }
 
     /// The next entry; waits for one. `None` when the journal was closed or the reader replaced.
@@ -75,7 +73,7 @@ impl Reader {
                         self.core.env.clock.sleep(RETRY_AFTER).await;
                     }
                 }
-                Step::Tail => self.tail.changed().await.ok()?,
+                Step::Tail => self.core.tail.changed(self.seen).await,
                 Step::Room => self.core.sinks.get(self.sink)?.room(self.lane).notified().await,
                 Step::Closed => return None,
             }
@@ -109,7 +107,7 @@ impl Reader {
             return Step::Closed;
         }
         // Seen before the search, so that what is appended after it wakes the wait.
-        self.tail.borrow_and_update();
+        self.seen = self.core.tail.version();
         let (position, has_room) = {
             let mut cursors = self.core.cursors.lock();
             let cursor = cursors.cursor(self.sink, self.lane);

@@ -10,15 +10,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bessemer_runtime::Random;
 use parking_lot::Mutex;
 
 use super::{Disk, DiskFile, LockGuard, OpenMode};
 
 mod file;
+mod pages;
 mod power;
 
 use file::Inode;
+use pages::Pages;
+pub use power::{Fate, Image, Unit, chance};
 
 /// Bytes that a power cut keeps or loses together.
 pub const SECTOR_BYTES: usize = 512;
@@ -57,6 +59,8 @@ pub enum Fault {
     Io,
     /// Fails with `ENOSPC`.
     Full,
+    /// Fails with `EDQUOT`.
+    Quota,
     /// Writes half of what it was given; other calls succeed.
     Short,
     /// Fails with `EINTR`.
@@ -64,6 +68,9 @@ pub enum Fault {
     /// Nothing happens any more: what was not synced stays that way. For power cuts at a call.
     Off,
 }
+
+/// The inode of all directories.
+const DIRECTORY: u64 = 0;
 
 /// What calls to a disk that is off return.
 const OFF_ERRNO: i32 = 19;
@@ -87,11 +94,13 @@ pub struct MemDisk {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
+type Names = BTreeMap<Arc<Path>, u64>;
+
+#[derive(Clone, Default)]
 struct State {
-    inodes: BTreeMap<u64, Inode>,
-    names: BTreeMap<PathBuf, u64>,
-    durable_names: BTreeMap<PathBuf, u64>,
+    inodes: BTreeMap<u64, Arc<Inode>>,
+    names: Names,
+    durable_names: Names,
     pending: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
     next_inode: u64,
@@ -99,13 +108,15 @@ struct State {
     rules: Vec<Rule>,
     calls: u64,
     trace: Option<Vec<(Call, PathBuf)>>,
+    images: Option<Vec<Image>>,
+    delay: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 #[derive(Clone)]
 enum NameChange {
-    Link(PathBuf, u64),
-    Rename(PathBuf, PathBuf),
-    Unlink(PathBuf),
+    Link(Arc<Path>, u64),
+    Rename(Arc<Path>, Arc<Path>),
+    Unlink(Arc<Path>),
 }
 
 impl MemDisk {
@@ -144,15 +155,32 @@ impl MemDisk {
         self.state.lock().trace.clone().unwrap_or_default()
     }
 
+    /// Keeps an image of the disk after every call from now on that changed something.
+    pub fn keep_images(&self) {
+        self.state.lock().images = Some(Vec::new());
+    }
+
+    /// The images kept since they were last taken, in order.
+    pub fn take_images(&self) -> Vec<Image> {
+        self.state.lock().images.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Runs `act` in every `fdatasync`: a slow disk, when it lets time pass.
+    pub fn delay_syncs(&self, act: Arc<dyn Fn() + Send + Sync>) {
+        self.state.lock().delay = Some(act);
+    }
+
     /// The names of all files.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.state.lock().names.keys().cloned().collect()
+        let state = self.state.lock();
+        let files = state.names.iter().filter(|(_, inode)| **inode != DIRECTORY);
+        files.map(|(path, _)| path.to_path_buf()).collect()
     }
 
     /// The bytes of a file.
     pub fn read(&self, path: &Path) -> Option<Vec<u8>> {
         let state = self.state.lock();
-        Some(state.inodes.get(state.names.get(path)?)?.data.clone())
+        Some(state.inodes.get(state.names.get(path)?)?.data.to_vec())
     }
 
     /// Replaces the bytes of a file, durably, as damage would; creates it if need be.
@@ -160,7 +188,7 @@ impl MemDisk {
         let mut state = self.state.lock();
         let inode = state.link(path);
         state.durable_names.insert(path.into(), inode);
-        state.inodes.insert(inode, Inode::durable(bytes));
+        state.inodes.insert(inode, Arc::new(Inode::durable(Pages::of(&bytes))));
     }
 
     /// Removes a file, durably, as a mishap would.
@@ -170,21 +198,15 @@ impl MemDisk {
         state.durable_names.remove(path);
     }
 
-    /// The disk as the next process finds it after this one was killed: nothing written is lost.
-    #[must_use]
-    pub fn after_kill(&self) -> Self {
-        let state = self.state.lock();
-        Self { state: Arc::new(Mutex::new(state.survivor(state.names.clone()))) }
-    }
-
-    /// The disk after a power cut, as one of the outcomes that `random` chooses between.
-    #[must_use]
-    pub fn after_power_cut(&self, random: &dyn Random) -> Self {
-        Self { state: Arc::new(Mutex::new(self.state.lock().power_cut(random))) }
-    }
-
     fn enter(&self, call: Call, path: &Path) -> io::Result<Option<Fault>> {
         self.state.lock().enter(call, path)
+    }
+
+    fn delay(&self) {
+        let delay = self.state.lock().delay.clone();
+        if let Some(act) = delay {
+            act();
+        }
     }
 }
 
@@ -206,6 +228,7 @@ impl State {
         }
         match struck {
             Some(Fault::Io) => Err(io::Error::from_raw_os_error(5)),
+            Some(Fault::Quota) => Err(io::Error::from_raw_os_error(122)),
             Some(Fault::Full) => Err(io::Error::from_raw_os_error(28)),
             Some(Fault::Off) => Err(io::Error::from_raw_os_error(OFF_ERRNO)),
             Some(Fault::Interrupted) => Err(io::ErrorKind::Interrupted.into()),
@@ -218,13 +241,25 @@ impl State {
         linked.map(|inode| inode.data.len() as u64).sum()
     }
 
+    fn room(&self) -> u64 {
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used()))
+    }
+
+    // After a change.
+    fn note(&mut self) {
+        if self.images.is_some() {
+            let image = self.image();
+            self.images.get_or_insert_default().push(image);
+        }
+    }
+
     fn link(&mut self, path: &Path) -> u64 {
         if let Some(inode) = self.names.get(path) {
             return *inode;
         }
         self.next_inode += 1;
         let inode = self.next_inode;
-        self.inodes.insert(inode, Inode::durable(Vec::new()));
+        self.inodes.insert(inode, Arc::new(Inode::durable(Pages::default())));
         self.names.insert(path.into(), inode);
         inode
     }
@@ -232,7 +267,7 @@ impl State {
     // Space comes back when the last name is gone; handles to such a file read what was there.
     fn release(&mut self, inode: u64) {
         if !self.names.values().any(|held| *held == inode) {
-            self.inodes.entry(inode).and_modify(|inode| inode.linked = false);
+            self.inodes.entry(inode).and_modify(|inode| Arc::make_mut(inode).linked = false);
         }
     }
 }
@@ -253,6 +288,7 @@ impl Disk for MemDisk {
             (None, true) => {
                 let inode = state.link(path);
                 state.pending.push(NameChange::Link(path.into(), inode));
+                state.note();
                 inode
             }
         };
@@ -261,7 +297,18 @@ impl Disk for MemDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.enter(Call::Directory, path).map(drop)
+        self.enter(Call::Directory, path)?;
+        let mut state = self.state.lock();
+        // The root is always there.
+        let above = path.ancestors().filter(|above| above.parent().is_some());
+        let missing = above.filter(|above| !state.names.contains_key(*above));
+        let missing: Vec<Arc<Path>> = missing.map(Arc::from).collect();
+        for dir in missing.into_iter().rev() {
+            state.names.insert(Arc::clone(&dir), DIRECTORY);
+            state.pending.push(NameChange::Link(dir, DIRECTORY));
+            state.note();
+        }
+        Ok(())
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -285,6 +332,7 @@ impl Disk for MemDisk {
         if let Some(replaced) = replaced {
             state.release(replaced);
         }
+        state.note();
         Ok(())
     }
 
@@ -294,6 +342,7 @@ impl Disk for MemDisk {
         let inode = state.names.remove(path).ok_or_else(|| missing(path))?;
         state.pending.push(NameChange::Unlink(path.into()));
         state.release(inode);
+        state.note();
         Ok(())
     }
 
@@ -307,12 +356,14 @@ impl Disk for MemDisk {
         for change in &done {
             change.apply(&mut state.durable_names);
         }
+        if !done.is_empty() {
+            state.note();
+        }
         Ok(())
     }
 
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
-        let state = self.state.lock();
-        Ok(state.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(state.used())))
+        Ok(self.state.lock().room())
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {

@@ -2,66 +2,84 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
+use super::pages::Pages;
 use super::{Call, DiskFile, Fault, MemDisk, OFF_ERRNO, SECTOR_BYTES};
+
+/// What a drive holds of a sector.
+pub(super) type Sector = [u8; SECTOR_BYTES];
 
 /// The content of a file and what a power cut could undo.
 #[derive(Clone)]
 pub(super) struct Inode {
-    pub(super) data: Vec<u8>,
+    pub(super) data: Pages,
     pub(super) durable_len: usize,
     /// What the drive holds of sectors that were written since the last sync.
-    pub(super) dirty: BTreeMap<usize, Vec<u8>>,
+    pub(super) dirty: BTreeMap<usize, Arc<Sector>>,
     /// The same for sectors whose sync failed: read as written, never durable.
-    pub(super) lost: BTreeMap<usize, Vec<u8>>,
+    pub(super) lost: BTreeMap<usize, Arc<Sector>>,
     pub(super) linked: bool,
 }
 
 pub(super) struct MemFile {
     pub(super) disk: MemDisk,
     pub(super) inode: u64,
-    pub(super) path: PathBuf,
+    pub(super) path: Arc<Path>,
 }
 
 impl Inode {
-    pub(super) fn durable(data: Vec<u8>) -> Self {
+    pub(super) fn durable(data: Pages) -> Self {
         let (dirty, lost) = (BTreeMap::new(), BTreeMap::new());
         Self { durable_len: data.len(), data, dirty, lost, linked: true }
+    }
+
+    /// Whether a power cut leaves it as it is.
+    pub(super) fn is_durable(&self) -> bool {
+        self.dirty.is_empty() && self.lost.is_empty() && self.durable_len == self.data.len()
     }
 
     fn write(&mut self, offset: usize, bytes: &[u8]) {
         let end = offset + bytes.len();
         for sector in offset / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES) {
-            let held = self.lost.remove(&sector).unwrap_or_else(|| self.sector(sector));
-            self.dirty.entry(sector).or_insert(held);
+            let lost = self.lost.remove(&sector);
+            let data = &self.data;
+            self.dirty.entry(sector).or_insert_with(|| lost.unwrap_or_else(|| held(data, sector)));
         }
-        if self.data.len() < end {
-            self.data.resize(end, 0);
-        }
-        if let Some(place) = self.data.get_mut(offset..end) {
-            place.copy_from_slice(bytes);
-        }
+        self.data.write(offset, bytes);
     }
 
-    fn sector(&self, sector: usize) -> Vec<u8> {
-        let start = (sector * SECTOR_BYTES).min(self.data.len());
-        let end = (start + SECTOR_BYTES).min(self.data.len());
-        let mut held = self.data.get(start..end).unwrap_or_default().to_vec();
-        held.resize(SECTOR_BYTES, 0);
-        held
+    fn sync(&mut self, succeeds: bool) {
+        let dirty = std::mem::take(&mut self.dirty);
+        if succeeds {
+            self.durable_len = self.data.len();
+        } else {
+            self.lost.extend(dirty);
+        }
     }
 }
 
+fn held(data: &Pages, sector: usize) -> Arc<Sector> {
+    let mut held = [0; SECTOR_BYTES];
+    data.read(sector * SECTOR_BYTES, &mut held);
+    Arc::new(held)
+}
+
 impl MemFile {
-    fn with<T>(&self, act: impl FnOnce(&mut Inode) -> T) -> io::Result<T> {
-        let mut state = self.disk.state.lock();
-        state.inodes.get_mut(&self.inode).map(act).ok_or_else(|| io::ErrorKind::NotFound.into())
+    fn look<T>(&self, act: impl FnOnce(&Inode) -> T) -> io::Result<T> {
+        let state = self.disk.state.lock();
+        let inode = state.inodes.get(&self.inode).ok_or(io::ErrorKind::NotFound)?;
+        Ok(act(inode))
     }
 
-    fn room(&self) -> u64 {
-        let state = self.disk.state.lock();
-        state.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(state.used()))
+    fn change<T>(&self, act: impl FnOnce(&mut Inode, u64) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.disk.state.lock();
+        let room = state.room();
+        let inode = state.inodes.get_mut(&self.inode).ok_or(io::ErrorKind::NotFound)?;
+        let result = act(Arc::make_mut(inode), room);
+        state.note();
+        result
     }
 }
 
@@ -75,9 +93,9 @@ impl DiskFile for MemFile {
         if fault == Some(Fault::Short) {
             bytes.truncate(bytes.len().div_ceil(2));
         }
-        let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        self.with(|inode| {
+        self.change(|inode, room| {
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
             let fits = inode.data.len().saturating_add(room).saturating_sub(offset);
             if fits == 0 && !bytes.is_empty() {
                 return Err(io::Error::from_raw_os_error(28));
@@ -85,20 +103,13 @@ impl DiskFile for MemFile {
             bytes.truncate(fits);
             inode.write(offset, &bytes);
             Ok(bytes.len())
-        })?
+        })
     }
 
     fn pread(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.disk.enter(Call::Read, &self.path)?;
-        self.with(|inode| {
-            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(inode.data.len());
-            let count = buffer.len().min(inode.data.len() - start);
-            let found = inode.data.get(start..start + count).unwrap_or_default();
-            if let Some(place) = buffer.get_mut(..count) {
-                place.copy_from_slice(found);
-            }
-            count
-        })
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.look(|inode| inode.data.read(offset, buffer))
     }
 
     fn fdatasync(&self) -> io::Result<()> {
@@ -106,42 +117,41 @@ impl DiskFile for MemFile {
         if entered.as_ref().is_err_and(|error| error.raw_os_error() == Some(OFF_ERRNO)) {
             return entered.map(drop);
         }
-        self.with(|inode| {
-            let dirty = std::mem::take(&mut inode.dirty);
-            match &entered {
-                Ok(_) => inode.durable_len = inode.data.len(),
-                Err(_) => inode.lost.extend(dirty),
-            }
-        })?;
-        entered.map(drop)
+        self.disk.delay();
+        self.change(|inode, _| {
+            inode.sync(entered.is_ok());
+            entered.map(drop)
+        })
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         self.disk.enter(Call::Allocate, &self.path)?;
-        let room = self.room();
-        self.with(|inode| {
+        self.change(|inode, room| {
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             let grown = len.saturating_sub(inode.data.len()) as u64;
             if grown > room {
                 return Err(io::Error::from_raw_os_error(28));
             }
             if grown > 0 {
-                inode.data.resize(len, 0);
+                inode.data.resize(len);
             }
             Ok(())
-        })?
+        })
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {
         self.disk.enter(Call::Truncate, &self.path)?;
-        self.with(|inode| inode.data.resize(usize::try_from(len).unwrap_or(usize::MAX), 0))
+        self.change(|inode, _| {
+            inode.data.resize(usize::try_from(len).unwrap_or(usize::MAX));
+            Ok(())
+        })
     }
 
     fn size(&self) -> io::Result<u64> {
-        self.with(|inode| inode.data.len() as u64)
+        self.look(|inode| inode.data.len() as u64)
     }
 
     fn is_linked(&self) -> io::Result<bool> {
-        self.with(|inode| inode.linked)
+        self.look(|inode| inode.linked)
     }
 }
