@@ -7,7 +7,11 @@
 #![expect(clippy::single_range_in_vec_init, reason = "lists of ranges, some of them of one")]
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod explorer;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 #[expect(dead_code, reason = "shared with the tests beside, which use the rest")]
 #[path = "../journal/harness.rs"]

@@ -120,17 +120,24 @@ impl Tries {
                 Verdict::Retry { after, reason } => (after, reason),
             };
             self.note_failure(&mut parcel, &reason);
-            let others_succeed = self.successes.load(Ordering::Relaxed) > successes;
-            if parcel.tries >= SUSPECT_TRIES && others_succeed {
+            let pause = backoff::wait(parcel.tries, after, &*self.random);
+            if !self.is_suspect(&parcel, successes) {
+                tokio::select! {
+                    biased;
+                    () = self.hub.clock.sleep(pause) => {}
+                    () = self.tasks.cancelled() => return self.leave(&parcel).await,
+                }
+            }
+            // Others may have succeeded meanwhile: then to send it whole again would prove nothing.
+            if self.is_suspect(&parcel, successes) {
                 return self.isolate(&parcel, &reason, waiting).await;
             }
-            let pause = backoff::wait(parcel.tries, after, &*self.random);
-            tokio::select! {
-                biased;
-                () = self.hub.clock.sleep(pause) => {}
-                () = self.tasks.cancelled() => return self.leave(&parcel).await,
-            }
         }
+    }
+
+    /// Whether a parcel used up its tries while others succeeded.
+    fn is_suspect(&self, parcel: &Parcel, successes: u64) -> bool {
+        parcel.tries >= SUSPECT_TRIES && self.successes.load(Ordering::Relaxed) > successes
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Verdict {

@@ -7,6 +7,9 @@ use bessemer_record::Signal;
 use bessemer_record::view::LogsView;
 use bytes::Bytes;
 
+/// Between the body of a padded record and its padding.
+const PADDED: char = '.';
+
 /// The body of a record.
 pub(crate) fn body(id: u64) -> String {
     format!("record {id} {:016x}", id.wrapping_mul(0x9e37_79b9_7f4a_7c15))
@@ -16,6 +19,22 @@ pub(crate) fn body(id: u64) -> String {
 pub(crate) fn incoming(ids: Range<u64>) -> Incoming {
     let bytes = request(ids.map(|id| (id, body(id))));
     Incoming { signal: Signal::Logs, bytes, encoded: None, meta: Meta::default(), permit: None }
+}
+
+/// A request with one record whose message takes so many bytes.
+pub(crate) fn padded(id: u64, bytes: usize) -> Incoming {
+    // Id, body and text each with a tag, and lengths of the widths that such sizes take.
+    let overhead = 9 + 2 * (1 + varint_len(bytes));
+    let mut text = body(id);
+    while text.len() < bytes - overhead {
+        text.push(PADDED);
+    }
+    let bytes = request(std::iter::once((id, text)));
+    Incoming { signal: Signal::Logs, bytes, encoded: None, meta: Meta::default(), permit: None }
+}
+
+fn varint_len(value: usize) -> usize {
+    usize::try_from(value.max(1).ilog2()).unwrap() / 7 + 1
 }
 
 /// The protobuf of an export request, its records by id and body.
@@ -52,7 +71,10 @@ pub(crate) fn ids(payload: &[u8]) -> Vec<u64> {
     let found = view.records().map(|found| {
         let id = found.record.time_unix_nano();
         let text = found.record.body().as_str().map(str::to_owned);
-        assert!(text.is_some_and(|text| text == body(id)), "record {id} is corrupt");
+        assert!(
+            text.is_some_and(|text| text.trim_end_matches(PADDED) == body(id)),
+            "record {id} is corrupt"
+        );
         id
     });
     found.collect()

@@ -59,7 +59,6 @@ pub(crate) struct Live {
     pub(crate) outlet: Outlet,
     pub(crate) engine: Engine,
     pub(crate) clock: SimClock,
-    pub(crate) metrics: Arc<Metrics>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) poke: Arc<Notify>,
 }
@@ -156,7 +155,6 @@ impl World {
             outlet: outlet.await.unwrap(),
             engine,
             clock: clock.clone(),
-            metrics: Arc::clone(&metrics),
             ledger: Arc::clone(&self.ledger),
             poke,
         });
