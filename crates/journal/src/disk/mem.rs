@@ -184,11 +184,11 @@ impl MemDisk {
     }
 
     /// Replaces the bytes of a file, durably, as damage would; creates it if need be.
-    pub fn overwrite(&self, path: &Path, bytes: Vec<u8>) {
+    pub fn overwrite(&self, path: &Path, bytes: impl AsRef<[u8]>) {
         let mut state = self.state.lock();
         let inode = state.link(path);
         state.durable_names.insert(path.into(), inode);
-        state.inodes.insert(inode, Arc::new(Inode::durable(Pages::of(&bytes))));
+        state.inodes.insert(inode, Arc::new(Inode::durable(Pages::of(bytes.as_ref()))));
     }
 
     /// Removes a file, durably, as a mishap would.
