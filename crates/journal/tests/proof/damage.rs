@@ -106,7 +106,7 @@ fn a_tail_cut_at_any_of_65536_bytes_serves_exactly_what_is_whole() {
         assert!(report.torn_tails.len() <= 1, "{report:?}");
         assert_eq!(live.journal.stats().torn_tails, report.torn_tails.len() as u64);
         opened += 1;
-        if cut % 97 == 0 {
+        if cut.is_multiple_of(97) {
             live.engine.maintain();
             drop(live);
             let (_, again) = world.with_disk(world.disk.after_kill()).try_open().unwrap();

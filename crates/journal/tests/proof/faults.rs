@@ -240,7 +240,7 @@ fn a_recovery_may_crash_three_deep_and_two_opens_leave_the_same_bytes() {
         for depth in 0..3 {
             world.disk.heal();
             let random = SystemRandom::seeded(round * 3 + depth);
-            let next = if (round + depth) % 2 == 0 {
+            let next = if (round + depth).is_multiple_of(2) {
                 world.disk.after_kill()
             } else {
                 world.disk.after_power_cut(&random)

@@ -4,7 +4,6 @@
 //! Sizes are small unless `BESSEMER_PROOF=ci`. `SEED=n` plays that seed alone; what was found once
 //! stands in `seeds.txt` and is played always. `BESSEMER_SOAK_SECONDS` and `BESSEMER_SOAK_SEED` make
 //! the explorer run that long from there, for `cargo xtask soak`.
-#![expect(clippy::single_range_in_vec_init, reason = "lists of ranges, some of them of one")]
 
 #[cfg(test)]
 mod damage;

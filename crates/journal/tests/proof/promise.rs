@@ -23,6 +23,17 @@ pub(crate) struct Sent {
     pub(crate) forgotten: [Option<usize>; 2],
 }
 
+impl Sent {
+    /// What was settled since the last crash may not be served any more.
+    pub(crate) fn settled_durably(&mut self, now: usize) {
+        for (fresh, forgotten) in self.fresh.iter().zip(&mut self.forgotten) {
+            if *fresh {
+                forgotten.get_or_insert(now);
+            }
+        }
+    }
+}
+
 /// One dead letter.
 #[derive(Clone)]
 pub(crate) struct Buried {

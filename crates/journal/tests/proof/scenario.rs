@@ -183,13 +183,7 @@ impl Player {
         live.engine.maintain();
         let now = self.now();
         if due && !self.promise.faulty {
-            for sent in &mut self.promise.sent {
-                for (fresh, forgotten) in sent.fresh.iter().zip(&mut sent.forgotten) {
-                    if *fresh {
-                        forgotten.get_or_insert(now);
-                    }
-                }
-            }
+            self.promise.sent.iter_mut().for_each(|sent| sent.settled_durably(now));
         }
     }
 

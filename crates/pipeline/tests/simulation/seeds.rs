@@ -13,8 +13,6 @@ use crate::size;
 use crate::world::{End, Live, World};
 
 const CLIENTS: u64 = 3;
-/// Records of one delivery that may be in flight beside others: what one entry holds, times what
-/// the worker joins.
 const DAY: Duration = Duration::from_hours(24);
 
 /// What a world went through.

@@ -92,27 +92,32 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn compare(steps: Vec<(usize, usize, u8)>) {
+        let (mut pages, mut vector) = (Pages::default(), Vec::new());
+        for (offset, len, byte) in steps {
+            let shared = pages.clone();
+            let before = shared.to_vec();
+            if byte < 60 {
+                pages.resize(offset);
+                vector.resize(offset, 0);
+            } else {
+                pages.write(offset, &vec![byte; len]);
+                vector.resize(vector.len().max(offset + len), 0);
+                vector[offset..offset + len].fill(byte);
+            }
+            assert_eq!(shared.to_vec(), before, "a clone changed");
+            assert_eq!(pages.to_vec(), vector);
+        }
+    }
+
     proptest! {
         #[test]
         fn pages_hold_what_a_vector_would(
-            steps in proptest::collection::vec((0..20_000_usize, 0..9_000_usize, any::<u8>()), 1..20),
+            steps in proptest::collection::vec(
+                (0..20_000_usize, 0..9_000_usize, any::<u8>()), 1..20,
+            ),
         ) {
-            let (mut pages, mut vector) = (Pages::default(), Vec::new());
-            for (offset, len, byte) in steps {
-                if byte < 60 {
-                    pages.resize(offset);
-                    vector.resize(offset, 0);
-                } else {
-                    let shared = pages.clone();
-                    let before = shared.to_vec();
-                    pages.write(offset, &vec![byte; len]);
-                    let end = if len == 0 { 0 } else { offset + len };
-                    vector.resize(vector.len().max(end).max(offset), 0);
-                    vector[offset..offset + len].fill(byte);
-                    prop_assert_eq!(shared.to_vec(), before);
-                }
-                prop_assert_eq!(pages.to_vec(), vector.clone());
-            }
+            compare(steps);
         }
     }
 }
