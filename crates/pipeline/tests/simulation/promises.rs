@@ -44,7 +44,7 @@ fn a_destination_dead_for_72_hours_gets_everything_when_it_is_back() {
             for hour in 0..24 {
                 // Below seven records a batch has no urgent one: one lane, one order.
                 send_each(&live, 3, 5, Duration::from_secs(20)).await;
-                live.clock.sleep(HOUR - Duration::from_mins(1)).await;
+                live.clock.sleep(Duration::from_mins(59)).await;
                 assert!(!live.engine.status().destinations()[0].healthy, "hour {hour}");
             }
             if day == 1 { End::PowerCut } else { End::Kill }
@@ -76,7 +76,7 @@ fn a_destination_that_flaps_for_1000_hours_loses_nothing_and_never_sticks() {
     world.live(|live| async move {
         for _ in 0..hours {
             send_each(&live, 4, 9, Duration::from_millis(700)).await;
-            live.clock.sleep(HOUR - Duration::from_secs(3)).await;
+            live.clock.sleep(Duration::from_secs(3_597)).await;
             let queue = &live.engine.status().destinations()[0];
             assert_eq!(queue.queue_records, 0, "stuck at {:?}", live.clock.now());
         }
@@ -184,7 +184,7 @@ fn a_wish_to_come_back_later_is_honored_but_capped() {
         let seen = net[0].seen.lock();
         assert!(seen.log.len() > 3, "{} tries", seen.log.len());
         for pair in seen.log.windows(2) {
-            let gap = pair[1].0 - pair[0].0;
+            let gap = pair[1].0.saturating_sub(pair[0].0);
             assert!(gap >= wish.min(WISH_MAX), "{gap:?} after a wish of {wish:?}");
             let longest = wish.min(WISH_MAX) + OWN_WAIT_MAX + Duration::from_secs(1);
             assert!(gap <= longest, "{gap:?} after a wish of {wish:?}");
@@ -209,7 +209,7 @@ fn a_slow_disk_makes_answers_wait_and_never_lie() {
             });
         }
     }
-    assert!(world.now > Duration::from_secs(60), "the disk was slow: {:?}", world.now);
+    assert!(world.now > Duration::from_mins(1), "the disk was slow: {:?}", world.now);
 }
 
 /// Scenario: the disk fills up while a destination is down, then the destination comes back.
