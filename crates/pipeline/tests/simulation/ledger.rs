@@ -76,6 +76,9 @@ pub(crate) fn held(
                     !stored.settled.iter().any(|range| range.contains(number))
                 });
                 held.queued.extend(unsettled.map(|(_, id)| id));
+                // On a copy: a reader pauses when too many holes lie behind it.
+                let end = stored.sequence + u64::from(stored.items);
+                journal.settle(sink, lane, stored.sequence..end);
             }
         }
         for letter in journal.dead_letters(id).into_iter().flatten() {
