@@ -160,6 +160,26 @@ fn one_failing_call(rule: Rule) {
     check(&world.with_disk(cut), &oracle);
 }
 
+/// Promise: a write that is interrupted or short goes on where it ended; no segment is given up.
+#[test]
+fn an_interrupted_or_short_write_at_any_index_is_continued() {
+    for fault in [Fault::Interrupted, Fault::Short] {
+        for after in 0..calls_of(Call::Write) {
+            let world = world(after);
+            world.disk.fail(Rule { call: Some(Call::Write), after, times: 1, fault });
+            let (mut live, mut oracle) = (world.open(), Oracle::default());
+            for round in 0..8 {
+                assert!(
+                    append(&mut live, &mut oracle, round * 10).is_none(),
+                    "{fault:?} at {after}"
+                );
+                live.engine.maintain();
+            }
+            assert_eq!(live.journal.stats().abandoned_segments, 0, "{fault:?} at {after}");
+        }
+    }
+}
+
 /// Scenario: from write n on the disk is full, in one of two ways, for all n of a process.
 /// Promise: appends are refused with a time to come back; delivery and deletion go on; once there
 /// is space, the next append is taken.
