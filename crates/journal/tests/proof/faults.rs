@@ -243,7 +243,7 @@ fn an_append_is_acknowledged_after_a_slow_sync_and_not_before() {
 
 /// All bytes of all segments.
 fn segments(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
-    let files = world.disk.files().into_iter().filter(|path| path.ends_with_segment());
+    let files = world.disk.files().into_iter().filter(SegmentPath::ends_with_segment);
     files.map(|path| (path.clone(), world.disk.read(&path).unwrap())).collect()
 }
 

@@ -12,7 +12,7 @@ use crate::harness::{A, B, Live, World};
 pub(crate) struct Sent {
     pub(crate) entry: Append,
     /// From here on it may be served.
-    pub(crate) sent: usize,
+    pub(crate) from: usize,
     /// From here on it must be, under this number.
     pub(crate) acked: Option<(usize, u64)>,
     /// By sink: from here on it need not be served any more.
@@ -38,7 +38,7 @@ impl Sent {
 #[derive(Clone)]
 pub(crate) struct Buried {
     pub(crate) reason: String,
-    pub(crate) buried: usize,
+    pub(crate) from: usize,
     pub(crate) dropped: Option<usize>,
 }
 
@@ -150,7 +150,7 @@ impl Promise {
     fn identify(&self, stored: &Stored, sink: SinkIndex, image: usize) -> Result<usize, String> {
         let number = stored.meta[..].try_into().map(u64::from_le_bytes);
         let number = usize::try_from(number.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-        let Some(sent) = self.sent.get(number).filter(|sent| sent.sent <= image) else {
+        let Some(sent) = self.sent.get(number).filter(|sent| sent.from <= image) else {
             return Err(format!("{} was never appended", stored.sequence));
         };
         let entry = &sent.entry;
@@ -173,7 +173,7 @@ impl Promise {
         let mut owed: Vec<&str> = self
             .letters
             .iter()
-            .filter(|letter| letter.buried <= image + 1)
+            .filter(|letter| letter.from <= image + 1)
             .filter(|letter| letter.dropped.is_none_or(|at| at > image))
             .map(|letter| letter.reason.as_str())
             .collect();

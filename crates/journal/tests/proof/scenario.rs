@@ -120,11 +120,11 @@ impl Player {
 
     fn append(&mut self, live: &mut Live) {
         let from = self.promise.sent.len();
-        let sent = self.now();
+        let start = self.now();
         for _ in 0..=self.random.next_u64() % 3 {
             let entry = self.entry(self.promise.sent.len());
             let (acked, settled, fresh, forgotten) = (None, [None; 2], [false; 2], [None; 2]);
-            self.promise.sent.push(Sent { entry, sent, acked, settled, fresh, forgotten });
+            self.promise.sent.push(Sent { entry, from: start, acked, settled, fresh, forgotten });
         }
         let entries = self.promise.sent[from..].iter().map(|sent| sent.entry.clone());
         let result = live.append(entries.collect());
@@ -199,8 +199,8 @@ impl Player {
         let early = burial.as_mut().now_or_never();
         engine.maintain();
         if early.or_else(|| burial.now_or_never()).is_some_and(|result| result.is_ok()) {
-            let buried = self.now();
-            let kept = |letter: DeadLetter| Buried { reason: letter.reason, buried, dropped: None };
+            let from = self.now();
+            let kept = |letter: DeadLetter| Buried { reason: letter.reason, from, dropped: None };
             self.promise.letters.extend(letters.into_iter().map(kept));
         }
     }
