@@ -8,11 +8,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use bessemer_pipeline::Catalogs;
 use serde_json::{Value as Json, json};
 
 mod alloy;
 mod batches;
+mod collector;
+mod effective;
 mod graphs;
+mod pairs;
 mod processors;
 
 const FALLBACK: &str = "../shared/cases";
@@ -25,6 +29,8 @@ pub(crate) struct Tally {
     name: String,
     passed: usize,
     failed: Vec<String>,
+    /// Rows that nothing here can judge: they use components that this version does not have.
+    skipped: usize,
 }
 
 impl Tally {
@@ -38,6 +44,11 @@ impl Tally {
             None => self.passed += 1,
             Some(problem) => self.failed.push(format!("{id}: {problem}")),
         }
+    }
+
+    /// Counts a row that can not be judged.
+    pub(crate) fn skip(&mut self) {
+        self.skipped += 1;
     }
 
     fn total(&self) -> usize {
@@ -67,11 +78,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         writeln!(out, "cases: not present")?;
         return Ok(());
     };
-    for tally in alloy::run(&folder.join("alloy"))? {
-        print(&mut out, &tally, is_json)?;
-    }
-    for tally in processors::run(&folder.join("ottl"))? {
-        print(&mut out, &tally, is_json)?;
+    let mut tallies = alloy::run(&folder.join("alloy"))?;
+    tallies.extend(pairs::run(&folder.join("alloy"))?);
+    tallies.extend(collector::run(&folder.join("otelcol-yaml"))?);
+    tallies.extend(processors::run(&folder.join("ottl"))?);
+    for tally in &tallies {
+        print(&mut out, tally, is_json)?;
     }
     Ok(())
 }
@@ -86,16 +98,30 @@ fn print(out: &mut impl Write, tally: &Tally, is_json: bool) -> Result<()> {
     if is_json {
         let row = json!({
             "file": tally.name, "passed": tally.passed, "total": tally.total(),
-            "failed": tally.failed,
+            "failed": tally.failed, "skipped": tally.skipped,
         });
         writeln!(out, "{row}")?;
         return Ok(());
     }
-    writeln!(out, "{:<32} {:>5} / {}", tally.name, tally.passed, tally.total())?;
+    write!(out, "{:<36} {:>5} / {}", tally.name, tally.passed, tally.total())?;
+    match tally.skipped {
+        0 => writeln!(out)?,
+        skipped => writeln!(out, " ({skipped} not judged: components of other versions)")?,
+    }
     for failure in tally.failed.iter().take(FAILURES_SHOWN) {
         writeln!(out, "    {failure}")?;
     }
     Ok(())
+}
+
+/// The components of this version.
+pub(crate) fn catalogs() -> Catalogs {
+    Catalogs::new(&[
+        bessemer_receivers::CATALOG,
+        bessemer_processors::CATALOG,
+        bessemer_classify::CATALOG,
+        bessemer_exporters::CATALOG,
+    ])
 }
 
 /// The rows of a file of JSON lines; none if there is no such file.

@@ -16,6 +16,7 @@ pub(crate) fn catalogs() -> Catalogs {
         bessemer_classify::CATALOG,
         bessemer_exporters::CATALOG,
     ])
+    .with_planned(bessemer_exporters::PLANNED)
 }
 
 /// A graph whose components are made and compiled, ready to start.

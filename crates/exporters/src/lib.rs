@@ -5,9 +5,13 @@ mod file;
 mod nop;
 mod otlp;
 mod otlphttp;
+mod planned;
 mod store;
 
-use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
+use bessemer_pipeline::catalog::{ALL_SIGNALS, Planned, Role, Row, Stability, schema_of};
+
+/// Components that come with later versions.
+pub const PLANNED: &[Planned] = planned::PLANNED;
 
 /// Every component of this crate.
 pub const CATALOG: &[Row] = &[

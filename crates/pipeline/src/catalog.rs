@@ -224,10 +224,39 @@ pub fn schema_of<T: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<T>()
 }
 
+/// A component that comes with a later version: what is checked of it today.
+#[derive(Debug)]
+pub struct Planned {
+    /// Full name as in Alloy syntax.
+    pub name: &'static str,
+    /// Other names that mean the same.
+    pub aliases: &'static [&'static str],
+    /// Its part in the graph.
+    pub role: Role,
+    /// Signals it will handle.
+    pub signals: &'static [Signal],
+    /// Its settings.
+    pub schema: fn() -> Schema,
+}
+
+impl Planned {
+    fn info(&self) -> RowInfo {
+        RowInfo {
+            name: self.name.to_owned(),
+            aliases: self.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            role: self.role,
+            signals: self.signals.to_vec(),
+            stability: Stability::Planned,
+            schema: (self.schema)(),
+        }
+    }
+}
+
 /// Every catalogue of the binary.
 #[derive(Debug, Clone)]
 pub struct Catalogs {
     rows: Vec<&'static Row>,
+    planned: &'static [Planned],
 }
 
 impl Catalogs {
@@ -235,7 +264,13 @@ impl Catalogs {
     pub fn new(tables: &[&'static [Row]]) -> Self {
         let mut rows: Vec<&'static Row> = tables.iter().flat_map(|table| table.iter()).collect();
         rows.sort_by_key(|row| row.name);
-        Self { rows }
+        Self { rows, planned: &[] }
+    }
+
+    /// The same with components that can be named and not be built; a row of the same name counts.
+    #[must_use]
+    pub fn with_planned(self, planned: &'static [Planned]) -> Self {
+        Self { planned, ..self }
     }
 
     /// All rows by name.
@@ -251,7 +286,10 @@ impl Catalogs {
 
 impl bessemer_config::Catalog for Catalogs {
     fn row(&self, kind: &str) -> Option<RowInfo> {
-        let row = self.find(kind)?;
+        let Some(row) = self.find(kind) else {
+            let is_it = |row: &&Planned| row.name == kind || row.aliases.contains(&kind);
+            return self.planned.iter().find(is_it).map(Planned::info);
+        };
         Some(RowInfo {
             name: row.name.to_owned(),
             aliases: row.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
@@ -263,6 +301,7 @@ impl bessemer_config::Catalog for Catalogs {
     }
 
     fn kinds(&self) -> Vec<String> {
-        self.rows.iter().map(|row| row.name.to_owned()).collect()
+        let planned = self.planned.iter().map(|row| row.name);
+        self.rows.iter().map(|row| row.name).chain(planned).map(str::to_owned).collect()
     }
 }

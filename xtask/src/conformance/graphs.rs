@@ -14,7 +14,7 @@ use schemars::json_schema;
 use super::{Tally, files};
 
 /// Knows every component that looks like one, and nothing of its settings.
-struct Anything;
+pub(super) struct Anything;
 
 impl Catalog for Anything {
     fn row(&self, kind: &str) -> Option<RowInfo> {

@@ -5,6 +5,7 @@ use bessemer_record::Signal;
 use super::Reader;
 use super::components::Components;
 use super::names::Section;
+use crate::catalog;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Location;
 use crate::value::{Data, Field, Value};
@@ -109,6 +110,16 @@ fn pipeline(reader: &mut Reader<'_>, field: &Field, components: &Components) -> 
     Some(pipeline)
 }
 
+/// The id of a component of another text: `kind/label` or `kind.label`.
+fn foreign(reader: &Reader<'_>, name: &str) -> String {
+    let parts = name.split_once('/').or_else(|| name.rsplit_once('.'));
+    let (kind, label) = parts.unwrap_or((name, ""));
+    match catalog::row(reader.context.catalog, kind) {
+        Some(row) => format!("{}.{label}", row.name),
+        None => format!("{kind}.{label}"),
+    }
+}
+
 fn uses(
     reader: &mut Reader<'_>,
     value: &Value,
@@ -132,7 +143,7 @@ fn uses(
         let target = match components.find(sections, name) {
             Some(index) => Target::Own(index),
             None if name.split('/').next().is_some_and(|kind| kind.contains('.')) => {
-                Target::Foreign(name.replacen('/', ".", 1))
+                Target::Foreign(foreign(reader, name))
             }
             None => {
                 let message = format!("{noun} \"{name}\" does not exist");

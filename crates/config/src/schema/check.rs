@@ -16,6 +16,9 @@ pub(crate) fn check(settings: &mut Value, schema: &Schema, subject: &str) -> Vec
     checker.findings
 }
 
+/// Settings that components are known for elsewhere and that come with a later version.
+const LATER: [&str; 3] = ["auth", "condition", "soft_limit_mib"];
+
 struct Checker {
     findings: Vec<Diagnostic>,
 }
@@ -158,11 +161,15 @@ impl Checker {
         let is_closed = layers.iter().any(|layer| layer.is_closed());
         let open = layers.iter().find_map(|layer| layer.get("additionalProperties"));
         let is_understood = layers.iter().all(|layer| layer.alternatives().is_empty());
+        self.singular(object, shape);
         for field in &mut object.fields {
             if let Some(part) = shape.property(&field.name) {
                 self.value(&mut field.value, part, &field.name);
             } else if let Some(part) = open.filter(|part| part.is_object()) {
                 self.value(&mut field.value, shape.at(part), &field.name);
+            } else if is_closed && is_understood && LATER.contains(&field.name.as_str()) {
+                let message = format!("\"{}\" of {name} comes with a later version", field.name);
+                self.findings.push(Diagnostic::error(Code::Later, &field.name_at, message));
             } else if is_closed && is_understood {
                 let names = shape.properties().into_iter().map(|(name, _)| name);
                 let what = if field.value.is_block() || field.value.is_repeated_block() {
@@ -187,6 +194,29 @@ impl Checker {
             if !is_given {
                 let message = format!("{name} needs \"{required}\"");
                 self.findings.push(Diagnostic::error(Code::Missing, at, message));
+            }
+        }
+    }
+}
+
+impl Checker {
+    /// One item under the singular of a list's name is a list of one.
+    fn singular(&mut self, object: &mut Object, shape: Shape<'_>) {
+        for at in 0..object.fields.len() {
+            let Some(field) = object.fields.get(at) else { continue };
+            let plural = format!("{}s", field.name);
+            let is_list = |part: Shape<'_>| part.takes_list() && !part.allows("object");
+            let is_wanted = shape.property(&field.name).is_none()
+                && shape.property(&plural).is_some_and(is_list)
+                && object.get(&plural).is_none();
+            let Some(field) = object.fields.get_mut(at).filter(|_| is_wanted) else { continue };
+            let message = format!("\"{}\" is read as \"{plural}\", a list", field.name);
+            self.findings.push(Diagnostic::warning(Code::Repaired, &field.name_at, message));
+            field.name = plural;
+            if field.value.as_array().is_none() {
+                let place = field.value.at.clone();
+                let value = std::mem::take(&mut field.value);
+                field.value = Value::new(Data::Array(vec![value]), place);
             }
         }
     }
