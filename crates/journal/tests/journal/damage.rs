@@ -55,7 +55,7 @@ fn a_tail_cut_anywhere_leaves_exactly_the_complete_groups_before_the_cut() {
     let data_start = 64 << 10;
     for cut in (data_start..bytes.len()).step_by(23).chain([bytes.len()]) {
         let world = world.with_disk(world.disk.after_kill());
-        world.disk.overwrite(&path, bytes[..cut].to_vec());
+        world.disk.overwrite(&path, &bytes[..cut]);
         let (live, report) = world.try_open().unwrap();
         let count = served(&live, &groups);
         assert!(count >= before, "{count} of a longer file, {before} of a shorter one");
@@ -77,7 +77,7 @@ fn a_torn_tail_is_counted_once_and_numbers_behind_it_are_not_given_again() {
     let groups = [vec![normal(2, 2000)], vec![normal(5, 20_000)]];
     killed_after(&world, &groups);
     let (path, bytes) = only_segment(&world);
-    world.disk.overwrite(&path, bytes[..bytes.len() - 50].to_vec());
+    world.disk.overwrite(&path, &bytes[..bytes.len() - 50]);
     let world = world.with_disk(world.disk.after_kill());
     let (mut live, report) = world.try_open().unwrap();
     assert_eq!(report.torn_tails.len(), 1);
