@@ -76,12 +76,17 @@ fn routes(admin: Admin) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/v1/graph", get(graph))
         .route("/api/v1/events", get(events::events))
+        .route("/api/v1/compliance", get(compliance))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such page; / lists them") })
         .with_state(admin)
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     ([(header::CONTENT_TYPE, OPENMETRICS)], admin.metrics.render()).into_response()
+}
+
+async fn compliance(State(admin): State<Admin>) -> Response {
+    axum::Json(admin.services.reports("compliance")).into_response()
 }
 
 #[derive(Deserialize)]

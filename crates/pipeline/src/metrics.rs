@@ -53,6 +53,26 @@ pub struct ClassLabels {
     pub class: &'static str,
 }
 
+/// Labels of what the compliance processor found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FindingLabels {
+    /// Component id.
+    pub component: String,
+    /// One of a fixed set of detectors.
+    pub detector: &'static str,
+    /// What was done about it.
+    pub action: &'static str,
+}
+
+/// Labels of findings by policy pack.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PackLabels {
+    /// Component id.
+    pub component: String,
+    /// Name of the pack.
+    pub pack: String,
+}
+
 /// The registry and the families that the engine and components count in.
 #[derive(Debug)]
 pub struct Metrics {
@@ -69,6 +89,10 @@ pub struct Metrics {
     pub routed: Family<ComponentLabels, Counter>,
     /// Records by class.
     pub classified: Family<ClassLabels, Counter>,
+    /// Personal data and secrets that were found.
+    pub findings: Family<FindingLabels, Counter>,
+    /// The same by the policy packs that ask for it.
+    pub pack_findings: Family<PackLabels, Counter>,
     /// Records that a destination took.
     pub delivered: Family<ComponentLabels, Counter>,
     /// Deliveries that were tried again.
@@ -105,6 +129,8 @@ impl Default for Metrics {
             filtered: Family::default(),
             routed: Family::default(),
             classified: Family::default(),
+            findings: Family::default(),
+            pack_findings: Family::default(),
             delivered: Family::default(),
             retried: Family::default(),
             dead: Family::default(),
@@ -117,6 +143,7 @@ impl Default for Metrics {
             processing_rate: Gauge::default(),
         };
         metrics.register_flow();
+        metrics.register_compliance();
         metrics.register_destinations();
         metrics
     }
@@ -148,6 +175,21 @@ impl Metrics {
             "telemetry_processing_rate",
             "Records processed per second over the last ten seconds",
             self.processing_rate.clone(),
+        );
+    }
+
+    fn register_compliance(&self) {
+        let mut registry = self.registry.lock();
+        let all = &mut *registry;
+        all.register(
+            "bessemer_compliance_findings",
+            "Personal data and secrets found, by detector and action",
+            self.findings.clone(),
+        );
+        all.register(
+            "bessemer_compliance_pack_findings",
+            "Personal data and secrets found, by policy pack",
+            self.pack_findings.clone(),
         );
     }
 

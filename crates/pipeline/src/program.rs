@@ -106,7 +106,14 @@ impl Program {
             Draft::check(self.signal, incoming.bytes.clone(), &self.limits, &self.tails)?;
         let records = draft.records();
         let mut outputs = Vec::new();
-        SCRATCH.with_borrow_mut(|scratch| self.root.run(&mut draft, scratch, &mut outputs));
+        let refusal = SCRATCH.with_borrow_mut(|scratch| {
+            scratch.refusal = None;
+            self.root.run(&mut draft, scratch, &mut outputs);
+            scratch.refusal.take()
+        });
+        if let Some(reason) = refusal {
+            return Err(Refusal::Rejected { reason });
+        }
         merge_equal(&mut outputs);
         Ok(tally(records, outputs, &incoming.bytes))
     }

@@ -7,16 +7,20 @@ use bessemer_runtime::BoxFuture;
 use parking_lot::RwLock;
 use serde::Serialize;
 
+/// Reports by kind and component id.
+type Reports = BTreeMap<(&'static str, String), Arc<dyn Report>>;
+
 /// What components publish, by component id.
 #[derive(Default)]
 pub struct Services {
     event_queries: RwLock<BTreeMap<String, Arc<dyn EventQuery>>>,
+    reports: RwLock<Reports>,
 }
 
 impl std::fmt::Debug for Services {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let stores: Vec<String> = self.event_queries.read().keys().cloned().collect();
-        formatter.debug_struct("Services").field("event_queries", &stores).finish()
+        formatter.debug_struct("Services").field("event_queries", &stores).finish_non_exhaustive()
     }
 }
 
@@ -24,6 +28,18 @@ impl Services {
     /// Publishes an event store under its component id.
     pub fn publish_event_query(&self, id: &str, query: Arc<dyn EventQuery>) {
         self.event_queries.write().insert(id.to_owned(), query);
+    }
+
+    /// Publishes a component's report of a kind: `compliance` or `cost`.
+    pub fn publish_report(&self, kind: &'static str, id: &str, report: Arc<dyn Report>) {
+        self.reports.write().insert((kind, id.to_owned()), report);
+    }
+
+    /// All reports of a kind, by component id.
+    pub fn reports(&self, kind: &str) -> serde_json::Value {
+        let reports = self.reports.read();
+        let own = reports.iter().filter(|((one, _), _)| *one == kind);
+        own.map(|((_, id), report)| (id.clone(), report.report())).collect()
     }
 
     /// The event store with this id, or the first one by name when `id` is `None`.
@@ -34,6 +50,12 @@ impl Services {
             None => stores.values().next().cloned(),
         }
     }
+}
+
+/// What a component can tell about its work so far.
+pub trait Report: Send + Sync + 'static {
+    /// Figures since the start of the process; never a value that was found.
+    fn report(&self) -> serde_json::Value;
 }
 
 /// A store of events that can be asked.

@@ -12,6 +12,8 @@ pub struct Scratch {
     pub bytes: Vec<u8>,
     /// Numbers for any purpose, one per item; cleared by whoever takes it.
     pub marks: Vec<u32>,
+    /// Set by a step that refuses the batch: why. The program answers with it and keeps nothing.
+    pub refusal: Option<String>,
 }
 
 /// A stateless processor over all records of a batch.

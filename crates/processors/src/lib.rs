@@ -2,6 +2,7 @@
 
 mod attributes;
 mod batch;
+mod compliance;
 mod connector_routing;
 mod filter;
 mod memory_limiter;
@@ -109,6 +110,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<connector_routing::Settings>,
         build: connector_routing::build,
+    },
+    Row {
+        name: "bessemer.processor.compliance",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Finds personal data and secrets and redacts, hashes, tags, drops or blocks them.",
+        example: compliance::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<compliance::Settings>,
+        build: compliance::build,
     },
     Row {
         name: "bessemer.pipeline",

@@ -9,11 +9,14 @@ mod list;
 mod log;
 pub(crate) mod nested;
 mod splice;
+mod texts;
 
 pub use list::{List, rewrite};
 pub use log::{
     set_body, set_observed_time, set_severity_number, set_severity_text, set_time, truncate_body,
 };
+
+pub use texts::{Change, Scalar, texts};
 
 use crate::Signal;
 use crate::value::{AnyValue, KeyValue, Text, Value, encode_any_value, encode_key_value};
