@@ -43,8 +43,8 @@ fn texts(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        path.is_file() && name != "wrong.json" && !name.ends_with(".md")
+        let is_page = path.extension().is_some_and(|extension| extension == "md");
+        path.is_file() && !path.ends_with("wrong.json") && !is_page
     });
     paths.sort();
     paths

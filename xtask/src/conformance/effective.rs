@@ -66,7 +66,9 @@ fn strip(value: &mut Json, schema: &Json, root: &Json) {
     match value {
         Json::Array(items) => {
             let inner = schema.get("items").unwrap_or(&Json::Null);
-            items.iter_mut().for_each(|item| strip(item, inner, root));
+            for item in items {
+                strip(item, inner, root);
+            }
         }
         Json::Object(fields) => object(fields, schema, root),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
@@ -86,8 +88,8 @@ fn object(fields: &mut Map<String, Json>, schema: &Json, root: &Json) {
         let is_default = default.is_some_and(|default| default == value);
         let is_zero = value.as_str().is_some_and(|text| text == "0s");
         // A block whose settings all have their defaults, where it is there anyway.
-        let is_empty = value.as_object().is_some_and(Map::is_empty)
-            && default.is_some_and(|default| default.is_object());
+        let is_empty =
+            value.as_object().is_some_and(Map::is_empty) && default.is_some_and(Json::is_object);
         !is_default && !is_zero && !is_empty
     });
 }
