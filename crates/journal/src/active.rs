@@ -8,9 +8,11 @@ use std::sync::Arc;
 use crate::block::Block;
 use crate::disk::{Disk, DiskFile, OpenMode, is_full, reserve, write_all};
 use crate::format::{
-    BLOCK_HEADER_BYTES, DATA_START, PAGE_BYTES, PAGE_HEADER_BYTES, PAGE_LEN, PageHeader,
-    SEGMENT_HEADER_BYTES_MAX, SegmentHeader, advance, block_start, group_start, page_of,
+    BLOCK_HEADER_BYTES, BlockHeader, DATA_START, PAGE_BYTES, PAGE_HEADER_BYTES, PAGE_LEN,
+    PageHeader, SEGMENT_HEADER_BYTES_MAX, SegmentHeader, advance, block_start, group_start,
+    page_of,
 };
+use crate::guard::Guard;
 
 /// A page of nothing.
 pub(crate) static ZEROS: [u8; PAGE_LEN] = [0; PAGE_LEN];
@@ -20,8 +22,8 @@ pub(crate) struct Active {
     pub id: u64,
     pub path: PathBuf,
     pub header: Arc<SegmentHeader>,
+    pub guard: Guard,
     file: Arc<dyn DiskFile>,
-    seed: u32,
     /// Where the next group starts; all before it is synced.
     pub offset: u64,
     /// Nothing in it was synced yet, not even its name.
@@ -34,6 +36,7 @@ impl Active {
         disk: &dyn Disk,
         path: PathBuf,
         header: SegmentHeader,
+        guard: Guard,
         len: Option<u64>,
     ) -> io::Result<Self> {
         let file = disk.open(&path, OpenMode::CreateNew)?;
@@ -46,7 +49,7 @@ impl Active {
         Ok(Self {
             id: header.id,
             path,
-            seed: header.seed(),
+            guard,
             header: Arc::new(header),
             file,
             offset: DATA_START,
@@ -79,12 +82,49 @@ impl Active {
     /// Writes a group behind the last; says where its data ends. What it wrote counts only once
     /// [`Active::accept`] is told so, and is otherwise void.
     pub(crate) fn write(&self, blocks: &[Block]) -> io::Result<u64> {
-        let mut layout = Layout { own: Vec::new(), pieces: Vec::new(), seed: self.seed };
-        let end = layout.lay_out(self.offset, blocks);
+        let mut sealed = Vec::new();
+        let placed = self.place(blocks, &mut sealed)?;
+        let mut layout = Layout { own: Vec::new(), pieces: Vec::new(), guard: &self.guard };
+        let end = layout.lay_out(self.offset, &placed);
         let start = page_header_or(self.offset);
         let mut slices: Vec<IoSlice<'_>> = layout.slices().collect();
         write_all(&*self.file, start, &mut slices)?;
         Ok(end)
+    }
+
+    // Where each block goes. Sealing needs a copy, of what is left after compression: the payload
+    // itself may be in use elsewhere. Sealed is here and once: an offset of a segment is written to
+    // by its only writer, and a segment whose write failed is never written to again.
+    fn place<'a>(
+        &self,
+        blocks: &'a [Block],
+        sealed: &'a mut Vec<u8>,
+    ) -> io::Result<Vec<Placed<'a>>> {
+        if self.guard.is_sealed() {
+            let bytes: u64 = blocks.iter().map(Block::stored_bytes).sum();
+            sealed.reserve_exact(usize::try_from(bytes).unwrap_or_default());
+            for block in blocks {
+                sealed.extend_from_slice(&block.plain);
+                sealed.extend_from_slice(&block.body);
+            }
+        }
+        let mut sealed = sealed.as_mut_slice();
+        let mut offset = self.offset;
+        let mut placed = Vec::with_capacity(blocks.len());
+        for (n, block) in blocks.iter().enumerate() {
+            let mut header = block.header(n + 1 == blocks.len());
+            let mut parts = [&block.plain[..], &block.body[..]];
+            if self.guard.is_sealed() {
+                let len = block.plain.len() + block.body.len();
+                let bytes = sealed.split_off_mut(..len).unwrap_or_default();
+                self.guard.seal_block(&mut header, offset, bytes)?;
+                parts = [bytes, &[]];
+            }
+            let next = header.next_start(offset);
+            placed.push(Placed { header, offset, parts });
+            offset = next;
+        }
+        Ok(placed)
     }
 
     /// Makes what was written durable. A second call after a failed one would lie.
@@ -116,10 +156,17 @@ fn page_header_or(offset: u64) -> u64 {
     if offset % PAGE_BYTES == PAGE_HEADER_BYTES { offset - PAGE_HEADER_BYTES } else { offset }
 }
 
+/// A block and where it goes, its bytes as they are stored.
+struct Placed<'a> {
+    header: BlockHeader,
+    offset: u64,
+    parts: [&'a [u8]; 2],
+}
+
 struct Layout<'a> {
     own: Vec<u8>,
     pieces: Vec<Piece<'a>>,
-    seed: u32,
+    guard: &'a Guard,
 }
 
 enum Piece<'a> {
@@ -128,28 +175,26 @@ enum Piece<'a> {
 }
 
 impl<'a> Layout<'a> {
-    fn lay_out(&mut self, start: u64, blocks: &'a [Block]) -> u64 {
-        let mut offset = start;
+    fn lay_out(&mut self, start: u64, blocks: &[Placed<'a>]) -> u64 {
         let mut end = start;
-        for (n, block) in blocks.iter().enumerate() {
-            let header = block.header(n + 1 == blocks.len());
+        for Placed { header, offset, parts } in blocks {
+            let offset = *offset;
             end = header.data_end(offset);
             let next = header.next_start(offset);
             if offset % PAGE_BYTES == PAGE_HEADER_BYTES {
                 self.page_header(offset, offset);
             }
             let own = self.own.len();
-            header.encode(self.seed, offset, &mut self.own);
+            header.encode(self.guard, offset, &mut self.own);
             self.pieces.push(Piece::Own(own..self.own.len()));
             let mut at = offset + BLOCK_HEADER_BYTES;
-            for part in [&block.plain[..], &block.body[..]] {
+            for part in *parts {
                 at = self.flow(at, part, next);
             }
             if !header.group_end {
                 let pad = usize::try_from(page_header_or(next) - end).unwrap_or_default();
                 self.pieces.push(Piece::Given(ZEROS.get(..pad).unwrap_or_default()));
             }
-            offset = next;
         }
         end
     }
@@ -176,7 +221,7 @@ impl<'a> Layout<'a> {
         let first_block = if page_of(next) == page { next % PAGE_BYTES } else { 0 };
         let first_block = u32::try_from(first_block).unwrap_or_default();
         let own = self.own.len();
-        self.own.extend_from_slice(&PageHeader { page, first_block }.encode(self.seed));
+        self.own.extend_from_slice(&PageHeader { page, first_block }.encode(self.guard.seed));
         self.pieces.push(Piece::Own(own..self.own.len()));
     }
 

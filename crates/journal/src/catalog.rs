@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::entry::Lane;
 use crate::format::SegmentHeader;
+use crate::guard::Guard;
 use crate::summary::{Summary, Tally};
 
 /// Damaged places that are told apart in one segment.
@@ -43,6 +44,7 @@ pub(crate) struct Segment {
     pub id: u64,
     pub path: PathBuf,
     pub header: Arc<SegmentHeader>,
+    pub guard: Guard,
     pub stage: Stage,
     /// Readers read up to here; all before it is synced.
     pub limit: u64,
@@ -65,7 +67,7 @@ pub(crate) struct Segment {
 pub(crate) struct View {
     pub id: u64,
     pub path: PathBuf,
-    pub seed: u32,
+    pub guard: Guard,
     pub limit: u64,
     pub first: u64,
     pub end: u64,
@@ -101,7 +103,7 @@ impl Catalog {
         Some(View {
             id: segment.id,
             path: segment.path.clone(),
-            seed: segment.header.seed(),
+            guard: segment.guard.clone(),
             limit: segment.limit,
             first: segment.header.first,
             end: segment.end,
@@ -164,10 +166,5 @@ impl Catalog {
     /// The number after the last record of the newest segment.
     pub(crate) fn end(&self) -> Option<u64> {
         self.segments.lock().values().next_back().map(|segment| segment.end)
-    }
-
-    /// The number of the oldest record.
-    pub(crate) fn first(&self) -> Option<u64> {
-        self.segments.lock().values().next().map(|segment| segment.header.first)
     }
 }

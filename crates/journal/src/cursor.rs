@@ -10,10 +10,13 @@ use std::ops::Range;
 
 mod file;
 
-pub(crate) use file::{Areas, CursorFile, SavedArea};
+pub(crate) use file::{Areas, CursorFile, CursorsError, SavedArea};
 
 /// Settled ranges that are made durable: those next to the low end.
 pub(crate) const RANGES_MAX: usize = 64;
+/// Runs of numbers a cursor holds for missing keys; what is beyond comes back with its segment only
+/// if nothing above it was settled.
+const HELD_MAX: usize = RANGES_MAX / 2;
 /// Entries one sink may have in flight in one lane.
 pub(crate) const IN_FLIGHT_ENTRIES_MAX: usize = 65_536;
 
@@ -22,6 +25,8 @@ pub(crate) const IN_FLIGHT_ENTRIES_MAX: usize = 65_536;
 pub(crate) struct Saved {
     pub low: u64,
     pub settled: Vec<Range<u64>>,
+    /// Below this nothing is unsettled but what is held; the low end itself where nothing is.
+    pub passed: u64,
 }
 
 /// The cursor of one sink in one lane.
@@ -30,6 +35,8 @@ pub(crate) struct Cursor {
     position: u64,
     outstanding: BTreeMap<u64, Flight>,
     settled: BTreeMap<u64, u64>,
+    /// Numbers in segments that cannot be read until a key is given: passed, and never settled.
+    held: Vec<Range<u64>>,
     epoch: u64,
 }
 
@@ -173,10 +180,36 @@ impl Cursor {
         range.end <= self.low() || self.settled_within(range).first() == Some(range)
     }
 
+    /// How many of some numbers are neither settled nor below the low end.
+    pub(crate) fn unsettled(&self, numbers: Range<u64>) -> u64 {
+        let start = numbers.start.max(self.low());
+        let above = start..numbers.end.max(start);
+        let settled: u64 =
+            self.settled_within(&above).iter().map(|part| part.end - part.start).sum();
+        above.end - above.start - settled
+    }
+
     /// What of the cursor is made durable.
     pub(crate) fn save(&self) -> Saved {
-        let settled = self.settled.iter().take(RANGES_MAX).map(|(start, end)| *start..*end);
-        Saved { low: self.low(), settled: settled.collect() }
+        let passed = self.low();
+        let settled = self.settled.iter().map(|(start, end)| *start..*end);
+        if self.held.is_empty() {
+            return Saved { low: passed, settled: settled.take(RANGES_MAX).collect(), passed };
+        }
+        let mut done = without(std::iter::once(0..passed).chain(settled), &self.held);
+        let low =
+            if done.first().is_some_and(|first| first.start == 0) { done.remove(0).end } else { 0 };
+        done.truncate(RANGES_MAX);
+        Saved { low, settled: done, passed }
+    }
+
+    /// Holds what of `numbers` is not settled: it is passed by, and served when it can be read by
+    /// a later process.
+    pub(crate) fn hold(&mut self, numbers: &[Range<u64>]) {
+        let settled: Vec<_> = self.settled.iter().map(|(start, end)| *start..*end).collect();
+        let settled: Vec<_> = std::iter::once(0..self.low()).chain(settled).collect();
+        let held = without(numbers.iter().cloned(), &settled);
+        self.held.extend(held.into_iter().take(HELD_MAX - self.held.len().min(HELD_MAX)));
     }
 
     fn settled_within(&self, range: &Range<u64>) -> Vec<Range<u64>> {
@@ -240,6 +273,20 @@ impl Cursor {
             }
         }
     }
+}
+
+// What of `ranges` is in none of `taken`, in order.
+fn without(ranges: impl Iterator<Item = Range<u64>>, taken: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut left: Vec<Range<u64>> = ranges.collect();
+    for hole in taken {
+        let cut = |range: Range<u64>| {
+            let before = range.start..range.end.min(hole.start);
+            let after = range.start.max(hole.end)..range.end;
+            [before, after].into_iter().filter(|part| part.start < part.end)
+        };
+        left = left.into_iter().flat_map(cut).collect();
+    }
+    left
 }
 
 #[cfg(test)]

@@ -75,12 +75,14 @@ pub struct DeadLetters {
 }
 
 impl DeadLog {
-    /// Letters weigh as many numbers as they have records.
+    /// Letters weigh as many numbers as they have records. Numbers between segments were never
+    /// given, or are in segments whose key is missing.
     pub(crate) fn records(&self) -> u64 {
-        let saved = self.dropped.lock().save();
-        let from = saved.low.max(self.catalog.first().unwrap_or_default());
-        let dropped: u64 = saved.settled.iter().map(|range| range.end - range.start).sum();
-        self.catalog.end().unwrap_or_default().saturating_sub(from + dropped)
+        let dropped = self.dropped.lock();
+        self.catalog.with(|segments| {
+            let kept = segments.map(|segment| dropped.unsettled(segment.header.first..segment.end));
+            kept.sum()
+        })
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::format::{COMPONENT_ID_BYTES_MAX, META_BYTES_MAX, PAYLOAD_BYTES_MAX, SINKS_MAX};
+use crate::format::{
+    COMPONENT_ID_BYTES_MAX, META_BYTES_MAX, PAYLOAD_BYTES_MAX, SINKS_MAX, VERSION,
+};
 
 /// Why a journal was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,28 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A newer build wrote it.
+    #[error(
+        "{path} has format version {version}, this build reads up to {VERSION}; a newer build \
+         opens it", path = path.display()
+    )]
+    Version {
+        /// What has the version.
+        path: PathBuf,
+        /// Which one.
+        version: u8,
+    },
+    /// The key of the cursor file is missing: who has received what is not known.
+    #[error(
+        "cursor file {path}: {reason}; give the key it was written with, or rename the file to \
+         start every destination at its oldest record; nothing was changed", path = path.display()
+    )]
+    CursorsSealed {
+        /// The cursor file.
+        path: PathBuf,
+        /// Which key, and what is wrong with it.
+        reason: String,
     },
     /// More sinks than route bits.
     #[error("{0} sinks, at most {SINKS_MAX} can be routed to")]

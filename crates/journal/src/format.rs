@@ -20,7 +20,14 @@
 //! All integers are little endian. A block holds many small entries (at most 256 KiB together,
 //! all in the body) or one larger entry (its head and meta plain, its payload in the body). A page
 //! header says where the first block that starts in its page begins; that is where a reader goes
-//! after damage. 16 bytes for an AES-GCM tag, a nonce counter and a key id are reserved, and zero.
+//! after damage.
+//!
+//! **Seal** (version 2, where the journal has keys). The segment header names the key, carries it
+//! wrapped if its source wants that, and ends in a tag over all of it. A salt that no other segment
+//! has gives the segment subkeys of its own; a block is sealed by AES-256-GCM with its offset as
+//! nonce, after compression, bound to journal, segment, offset and its own header. That header stays
+//! readable, and carries the tag and a code of its own, so that a block may be passed unread. Footers
+//! and cursor slots are sealed whole. What each secret is made of: `cipher.rs`, decision 11.
 //!
 //! **Write.** Bytes once synced are never written again: a group starts in a 4 KiB sector of its
 //! own. One writer. Every open starts a new segment with a new salt at its first append; an
@@ -47,16 +54,19 @@ mod footer;
 mod page;
 mod segment;
 
-pub(crate) use block::{BlockHeader, MAGIC as BLOCK_MAGIC};
+pub(crate) use block::{BlockHeader, Codec, MAGIC as BLOCK_MAGIC};
 pub(crate) use footer::{FOOTER_BYTES_MAX, Footer, TRAILER_BYTES, trailer_body_len};
 pub(crate) use page::{
     ALIGNMENT, ALIGNMENT_LEN, GROUP_ALIGNMENT, PageHeader, advance, block_start, group_start,
     page_of, page_start,
 };
-pub(crate) use segment::{HeaderError, Kind, SegmentHeader};
+pub(crate) use segment::{HeaderError, Kind, Seal, SegmentHeader};
 
-/// Version of everything on disk; a build reads its own and refuses others by name.
-pub const VERSION: u8 = 1;
+/// The newest version on disk that this build reads and writes; newer ones are refused by name.
+pub const VERSION: u8 = 2;
+/// The version of what is neither sealed nor compressed by zstd, written so that builds that know
+/// neither read it.
+pub const VERSION_PLAIN: u8 = 1;
 /// Bytes of a page.
 pub const PAGE_BYTES: u64 = PAGE_LEN as u64;
 /// Bytes of the header of every page but the first.

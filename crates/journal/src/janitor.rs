@@ -114,7 +114,7 @@ impl Janitor {
             if !self.core.sinks.iter().any(|known| known.spec.id == sink) {
                 return Err(DeadLetterError::UnknownSink);
             }
-            let found = Found { id: sink.into(), segments: Vec::new(), next_id: 1 };
+            let found = Found { id: sink.into(), next_id: 1, ..Found::default() };
             let file = &mut self.core.cursors.lock().file;
             let opened = self.logs.dead_writer(&self.core.env, found, file);
             self.core.dead.lock().push(Arc::clone(&opened.shared));

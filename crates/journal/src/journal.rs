@@ -16,6 +16,7 @@ use crate::entry::{Append, Lane, SinkIndex};
 use crate::error::{AppendError, DeadLetterError, OpenError};
 use crate::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::janitor::{Chore, Janitor, dead_log};
+use crate::keys::Keyring;
 use crate::log::Env;
 use crate::mailbox::Mailbox;
 use crate::open::{Drive, Opened, open};
@@ -58,7 +59,7 @@ impl Journal {
         sinks: &[SinkSpec],
     ) -> Result<(Self, OpenReport), OpenError> {
         let dir = options.dir.clone();
-        let env = Env { disk, clock, random, counters: Arc::new(Counters::default()) };
+        let env = environment(disk, clock, random, &options);
         let opened = open(env, options, sinks, Drive::Threads)?;
         let Opened { core, writer, janitor, requests, report } = opened;
         let finished =
@@ -74,7 +75,7 @@ impl Journal {
         options: Options,
         sinks: &[SinkSpec],
     ) -> Result<(Self, Engine, OpenReport), OpenError> {
-        let env = Env { disk, clock, random, counters: Arc::new(Counters::default()) };
+        let env = environment(disk, clock, random, &options);
         let opened = open(env, options, sinks, Drive::Stepped)?;
         let Opened { core, writer, janitor, requests, report } = opened;
         Ok((Self::new(core, requests, None), Engine { writer, janitor }, report))
@@ -253,6 +254,16 @@ impl Engine {
         self.writer.finish();
         self.janitor.finish();
     }
+}
+
+fn environment(
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    options: &Options,
+) -> Env {
+    let keys = options.keys.as_ref().map(|source| Arc::new(Keyring::new(Arc::clone(source))));
+    Env { disk, clock, random, counters: Arc::new(Counters::default()), keys }
 }
 
 fn units(bytes: usize) -> usize {

@@ -14,6 +14,7 @@ mod active;
 mod block;
 mod cache;
 mod catalog;
+mod cipher;
 mod core;
 mod cursor;
 mod dead;
@@ -21,8 +22,10 @@ pub mod disk;
 mod entry;
 mod error;
 pub mod format;
+mod guard;
 mod janitor;
 mod journal;
+mod keys;
 mod log;
 mod logs;
 mod mailbox;
@@ -45,6 +48,9 @@ pub use disk::{Disk, DiskFile, MemDisk, OpenMode, RealDisk};
 pub use entry::{Append, Lane, Routes, SinkIndex, Stored};
 pub use error::{AppendError, DeadLetterError, FullOf, OpenError};
 pub use journal::{Engine, Journal};
+pub use keys::{
+    CurrentKey, KEY_BYTES, KEY_ID_BYTES_MAX, Key, KeyError, KeySource, WRAPPED_KEY_BYTES_MAX,
+};
 pub use options::{Compression, Options, SinkSpec, WhenFull};
 pub use reader::Reader;
 pub use report::{Lost, OpenReport, Orphan, Parked, TornTail};

@@ -10,7 +10,10 @@ use crate::active::{Active, remove};
 use crate::block::Block;
 use crate::catalog::{Catalog, Segment, Stage};
 use crate::disk::{Disk, is_full};
-use crate::format::{DATA_START, Kind, SegmentHeader};
+use crate::format::{DATA_START, Kind, Seal, SegmentHeader, VERSION, VERSION_PLAIN};
+use crate::guard::Guard;
+use crate::keys::{Keyring, SALT_BYTES};
+use crate::options::Compression;
 use crate::stats::Counters;
 use crate::summary::Summary;
 
@@ -21,6 +24,22 @@ pub(crate) struct Env {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub counters: Arc<Counters>,
+    /// Nothing new is sealed without.
+    pub keys: Option<Arc<Keyring>>,
+}
+
+impl Env {
+    /// Bytes that distinguish a file from all others.
+    pub(crate) fn salt(&self) -> io::Result<[u8; SALT_BYTES]> {
+        if let Some(keys) = &self.keys {
+            return keys.salt();
+        }
+        let mut salt = [0; SALT_BYTES];
+        for half in salt.chunks_mut(8) {
+            half.copy_from_slice(&self.random.next_u64().to_le_bytes());
+        }
+        Ok(salt)
+    }
 }
 
 /// What distinguishes a log from others.
@@ -36,6 +55,7 @@ pub(crate) struct LogSpec {
     pub segment_bytes: u64,
     pub preallocate: bool,
     pub sync: bool,
+    pub compression: Compression,
 }
 
 /// The writing side of a log.
@@ -137,23 +157,31 @@ impl Log {
         }
         let id = self.next_id;
         self.next_id += 1;
-        let mut salt = [0; 16];
-        for half in salt.chunks_mut(8) {
-            half.copy_from_slice(&self.env.random.next_u64().to_le_bytes());
-        }
-        let header = SegmentHeader {
+        let key = self.env.keys.as_ref().map(|keys| keys.next()).transpose()?;
+        let plain = key.is_none() && self.spec.compression != Compression::Zstd;
+        let mut header = SegmentHeader {
+            version: if plain { VERSION_PLAIN } else { VERSION },
             kind: self.spec.kind,
             incarnation: self.spec.incarnation,
             id,
             first,
             previous_end: self.end.unwrap_or(first),
             created_unix_nanos: self.env.clock.unix_nanos(),
-            salt,
+            salt: self.env.salt()?,
             components: self.spec.components.clone(),
+            seal: key.as_ref().map(|key| Seal {
+                key_id: key.id.clone(),
+                wrapped: key.wrapped.clone(),
+                tag: Default::default(),
+            }),
+        };
+        let guard = match &key {
+            Some(key) => Guard::seal(&mut header, &key.key)?,
+            None => Guard::plain(&header),
         };
         let path = self.spec.dir.join(segment_name(id));
         let reserve = self.spec.preallocate.then_some(self.spec.segment_bytes);
-        Active::create(&*self.env.disk, path, header, reserve)
+        Active::create(&*self.env.disk, path, header, guard, reserve)
     }
 
     // A segment that failed is never written to or synced again. What it holds of the failed group
@@ -205,6 +233,7 @@ fn entered(active: &Active, spec: &LogSpec) -> Segment {
         id: active.id,
         path: active.path.clone(),
         header: Arc::clone(&active.header),
+        guard: active.guard.clone(),
         stage: Stage::Active,
         limit: DATA_START,
         nonzero_end: 0,

@@ -11,7 +11,7 @@ use crate::dead::{DeadLog, DeadWriter};
 use crate::format::Kind;
 use crate::log::{Env, Log, LogSpec};
 use crate::open::Found;
-use crate::options::{Options, SinkSpec};
+use crate::options::{Compression, Options, SinkSpec};
 
 /// Smallest share of a budget that a segment takes: deletion works by whole segments.
 const SEGMENTS_PER_BUDGET: u64 = 8;
@@ -28,6 +28,7 @@ pub(crate) struct LogSpecs {
     dead_budget_bytes: u64,
     preallocate: bool,
     sync: bool,
+    compression: Compression,
 }
 
 impl LogSpecs {
@@ -40,6 +41,7 @@ impl LogSpecs {
             dead_budget_bytes: options.dead_budget_bytes,
             preallocate: options.preallocate,
             sync: options.sync,
+            compression: options.compression,
         }
     }
 
@@ -72,11 +74,13 @@ impl LogSpecs {
         let area = file.area(&dead_area_id(&found.id));
         let saved = file.saved(area);
         let end = catalog.end();
-        let next = end.unwrap_or_default().max(saved.floor);
+        let next = end.unwrap_or_default().max(saved.floor).max(found.next_floor);
+        let mut dropped = Cursor::restore(saved.lane(crate::Lane::Normal));
+        dropped.hold(&found.held.into_iter().map(|held| held.numbers).collect::<Vec<_>>());
         let shared = Arc::new(DeadLog {
             id: found.id,
             dir: spec.dir.clone(),
-            dropped: Mutex::new(Cursor::restore(saved.lane(crate::Lane::Normal))),
+            dropped: Mutex::new(dropped),
             catalog: Arc::clone(&catalog),
             area,
         });
@@ -101,6 +105,7 @@ impl LogSpecs {
             segment_bytes: self.segment_bytes.min(share),
             preallocate: self.preallocate,
             sync: self.sync,
+            compression: self.compression,
         }
     }
 }

@@ -14,17 +14,17 @@ use parking_lot::Mutex;
 use crate::cache::Cache;
 use crate::catalog::{Catalog, Segment};
 use crate::core::{Core, Cursors};
-use crate::cursor::{Areas, CursorFile};
+use crate::cursor::{Areas, CursorFile, CursorsError};
 use crate::dead::DeadWriter;
 use crate::disk::LockGuard;
 use crate::error::OpenError;
-use crate::format::{COMPONENT_ID_BYTES_MAX, Kind, SINKS_MAX};
+use crate::format::{COMPONENT_ID_BYTES_MAX, Kind, NUMBERS_SKIPPED, SINKS_MAX};
 use crate::janitor::Janitor;
 use crate::log::{Env, Log, make_dir};
 use crate::logs::{LogSpecs, unescape};
 use crate::mailbox::Mailbox;
 use crate::options::{Options, SinkSpec};
-use crate::recover::{Inventory, load, take_inventory};
+use crate::recover::{Held, Inventory, load, take_inventory};
 use crate::report::{OpenReport, Parked};
 use crate::spill::Spiller;
 use crate::tail::Tail;
@@ -49,10 +49,14 @@ pub(crate) enum Drive {
 }
 
 /// A log found under a component's id.
+#[derive(Default)]
 pub(crate) struct Found {
     pub id: String,
     pub segments: Vec<Segment>,
     pub next_id: u64,
+    /// No number below this may be given: it may be taken in a segment whose key is missing.
+    pub next_floor: u64,
+    pub held: Vec<Held>,
 }
 
 /// All that was found in the directory.
@@ -98,7 +102,7 @@ pub(crate) fn open(
         }
     })?;
     let cursor_path = dir.join("cursors");
-    let areas = Areas::read(&env, &cursor_path).map_err(failed(&cursor_path))?;
+    let areas = read_cursors(&env, &cursor_path)?;
     let mut inventory = take_inventory(&env, &main_dir, Kind::Main).map_err(failed(&main_dir))?;
     let incarnation = incarnation(&env, &areas, &inventory);
     inventory.keep_only(incarnation);
@@ -115,6 +119,15 @@ pub(crate) fn open(
     let dead = opening.logs_below("dead", Kind::Dead).map_err(failed(&dir))?;
     let everything = Everything { areas, inventory, spills, dead, lock, drive };
     opening.assemble(specs, everything).map_err(failed(&dir))
+}
+
+fn read_cursors(env: &Env, path: &Path) -> Result<Areas, OpenError> {
+    let path = path.to_path_buf();
+    Areas::read(env, &path).map_err(|error| match error {
+        CursorsError::Io(source) => OpenError::Io { path, source },
+        CursorsError::Version(version) => OpenError::Version { path, version },
+        CursorsError::Locked(reason) => OpenError::CursorsSealed { path, reason },
+    })
 }
 
 fn check_sinks(specs: &[SinkSpec]) -> Result<(), OpenError> {
@@ -135,8 +148,8 @@ fn check_sinks(specs: &[SinkSpec]) -> Result<(), OpenError> {
 // The cursor file says which journal this is, unless all segments disagree.
 fn incarnation(env: &Env, areas: &Areas, inventory: &Inventory) -> u64 {
     let backed = |incarnation: &u64| {
-        let mut headers = inventory.readable.iter().map(|(_, header)| header.incarnation);
-        inventory.readable.is_empty() || headers.any(|one| one == *incarnation)
+        let mut headers = inventory.headers().map(|header| header.incarnation).peekable();
+        headers.peek().is_none() || headers.any(|one| one == *incarnation)
     };
     let said = areas.incarnation.filter(backed);
     said.or_else(|| inventory.incarnation()).unwrap_or_else(|| env.random.next_u64())
@@ -146,7 +159,7 @@ fn incarnation(env: &Env, areas: &Areas, inventory: &Inventory) -> u64 {
 fn put_aside(env: &Env, cursors: &Path) -> io::Result<Parked> {
     let path = cursors.with_extension("foreign");
     env.disk.rename(cursors, &path)?;
-    Ok(Parked { path, reason: "it belongs to another journal".into() })
+    Ok(Parked { path, reason: "it belongs to another journal".into(), key: None })
 }
 
 impl Opening {
@@ -157,23 +170,26 @@ impl Opening {
         for name in self.env.disk.list(&below)? {
             let Some(id) = name.to_str().and_then(unescape) else { continue };
             let dir = below.join(&name);
-            let inventory = take_inventory(&self.env, &dir, kind)?;
+            let mut inventory = take_inventory(&self.env, &dir, kind)?;
+            inventory.keep_only(self.incarnation);
             let next_id = inventory.next_id;
-            let segments = self.load(inventory, std::slice::from_ref(&id))?;
-            found.push(Found { id, segments, next_id });
+            let after = |first: u64| first.saturating_add(NUMBERS_SKIPPED);
+            let next_floor = inventory.newest_locked().map_or(0, after);
+            let held = inventory.held(next_floor);
+            let segments = self.load(&inventory, std::slice::from_ref(&id))?;
+            found.push(Found { id, segments, next_id, next_floor, held });
         }
         Ok(found)
     }
 
-    fn load(&mut self, mut inventory: Inventory, ids: &[String]) -> io::Result<Vec<Segment>> {
-        inventory.keep_only(self.incarnation);
-        let recovered = load(&self.env, inventory.readable, ids)?;
-        self.report.parked.extend(inventory.parked);
+    fn load(&mut self, inventory: &Inventory, ids: &[String]) -> io::Result<Vec<Segment>> {
+        let recovered = load(&self.env, inventory, ids)?;
+        self.report.parked.extend(inventory.parked.iter().cloned());
         self.report.parked.extend(recovered.parked);
         self.report.corrupt_blocks += recovered.corrupt_blocks;
         self.report.torn_tails.extend(recovered.torn);
         self.report.lost.extend(recovered.lost);
-        self.blanks.extend(inventory.blank);
+        self.blanks.extend(inventory.blank.iter().cloned());
         Ok(recovered.segments)
     }
 
@@ -182,14 +198,16 @@ impl Opening {
         let ids = place::all_ids(specs, &inventory, &spills);
         let next_id = inventory.next_id;
         let torn_before = self.report.torn_tails.len();
-        let unreadable = inventory.unreadable;
-        let segments = self.load(inventory, &ids)?;
+        let newest_locked = inventory.newest_locked();
+        let unreadable = inventory.unreadable || newest_locked.is_some();
+        let segments = self.load(&inventory, &ids)?;
         let torn = unreadable || self.report.torn_tails.len() > torn_before;
         let end = segments.last().map(|segment| segment.end);
-        let next = place::next_number(&areas, end, torn);
+        let next = place::next_number(&areas, end.max(newest_locked), torn);
+        let held = place::held(&inventory, &spills, next);
         let main = Arc::new(Catalog::new(segments));
         let sinks = place::sinks(specs, &ids, &spills);
-        let placed = place::cursors(&sinks, &areas, &main, next);
+        let placed = place::cursors(&sinks, &areas, &main, next, &held);
         self.report.cursors_lost = placed.lost;
         let wanted = place::wanted_areas(&sinks, &placed.lanes, &dead, &areas, next);
         let (env, incarnation) = (self.env.clone(), self.incarnation);

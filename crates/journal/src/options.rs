@@ -1,7 +1,10 @@
 //! What a journal is opened with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::keys::KeySource;
 
 /// How blocks are made smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -9,6 +12,8 @@ pub enum Compression {
     /// LZ4, or as they are where that gains less than a sixteenth.
     #[default]
     Lz4,
+    /// Zstandard at level 1: smaller than LZ4 at several times its cost.
+    Zstd,
     /// As they are.
     None,
 }
@@ -55,6 +60,9 @@ pub struct Options {
     pub group_bytes: usize,
     /// Longest time between a settlement and the sync of its cursor.
     pub cursor_sync_interval: Duration,
+    /// Where the keys come from that everything written is sealed with; none seals nothing. What was
+    /// written before stays readable either way, as long as its key is found.
+    pub keys: Option<Arc<dyn KeySource>>,
 }
 
 /// A sink of the journal: an exporter, or a stage that reads it.
@@ -86,6 +94,7 @@ impl Options {
             queue_bytes: 64 << 20,
             group_bytes: 16 << 20,
             cursor_sync_interval: Duration::from_secs(1),
+            keys: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a directory of segments holds: read at open, changed by nobody before that.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use crate::format::{
     DATA_START, FOOTER_BYTES_MAX, Footer, HeaderError, Kind, PAGE_BYTES, SEGMENT_HEADER_BYTES_MAX,
     SegmentHeader, TRAILER_BYTES, trailer_body_len,
 };
+use crate::guard::Guard;
+use crate::keys::KeyError;
 use crate::log::{Env, segment_name};
 use crate::report::{Lost, Parked, TornTail};
 use crate::scan::{Found, Scanner, used_len};
@@ -19,7 +22,9 @@ use crate::summary::Summary;
 /// The files of a directory that look like segments.
 #[derive(Default)]
 pub(crate) struct Inventory {
-    pub readable: Vec<(PathBuf, SegmentHeader)>,
+    pub readable: Vec<Readable>,
+    /// Those whose key is missing or wrong, which are among the parked too.
+    pub locked: Vec<(PathBuf, SegmentHeader)>,
     pub parked: Vec<Parked>,
     /// Files that a crash left before anything was synced to them.
     pub blank: Vec<PathBuf>,
@@ -27,6 +32,22 @@ pub(crate) struct Inventory {
     pub next_id: u64,
     /// A segment may be among the parked that held the highest numbers.
     pub unreadable: bool,
+}
+
+/// Record numbers in segments whose key is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub numbers: Range<u64>,
+    /// The sinks that may want them.
+    pub components: Vec<String>,
+}
+
+/// A segment whose header was read, and can be believed.
+#[derive(Clone)]
+pub(crate) struct Readable {
+    pub path: PathBuf,
+    pub header: SegmentHeader,
+    pub guard: Guard,
 }
 
 /// A log as found.
@@ -58,7 +79,10 @@ pub(crate) fn take_inventory(env: &Env, dir: &Path, kind: Kind) -> io::Result<In
             Ok(Ok(header)) if header.kind != kind => {
                 inventory.park(path, "it belongs to a log of another kind");
             }
-            Ok(Ok(header)) => inventory.readable.push((path, header)),
+            Ok(Ok(header)) => match unlock(env, &header)? {
+                Ok(guard) => inventory.readable.push(Readable { path, header, guard }),
+                Err(reason) => inventory.lock(path, header, &reason),
+            },
             Ok(Err(HeaderError::Magic)) if is_blank(env, &path) => inventory.blank.push(path),
             Ok(Err(error)) => {
                 inventory.park(path, &error.to_string());
@@ -78,27 +102,87 @@ pub(crate) fn take_inventory(env: &Env, dir: &Path, kind: Kind) -> io::Result<In
 impl Inventory {
     fn park(&mut self, path: PathBuf, reason: &str) {
         tracing::warn!(path = %path.display(), reason, "segment parked");
-        self.parked.push(Parked { path, reason: reason.into() });
+        self.parked.push(Parked { path, reason: reason.into(), key: None });
+    }
+
+    fn lock(&mut self, path: PathBuf, header: SegmentHeader, reason: &str) {
+        tracing::error!(path = %path.display(), reason, "segment parked until its key is given");
+        let key = header.seal.as_ref().map(|seal| seal.key_id.clone());
+        self.parked.push(Parked { path: path.clone(), reason: reason.into(), key });
+        self.locked.push((path, header));
+    }
+
+    /// All headers, those of locked segments too: what they say of themselves is not proven.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &SegmentHeader> + Clone {
+        let readable = self.readable.iter().map(|readable| &readable.header);
+        readable.chain(self.locked.iter().map(|(_, header)| header))
     }
 
     /// The incarnation of most segments.
     pub(crate) fn incarnation(&self) -> Option<u64> {
-        let of = |header: &SegmentHeader| header.incarnation;
-        let all = self.readable.iter().map(|(_, header)| of(header));
-        let count = |one: u64| self.readable.iter().filter(|(_, h)| of(h) == one).count();
-        all.max_by_key(|one| count(*one))
+        let all = self.headers().map(|header| header.incarnation);
+        let count = |one: u64| all.clone().filter(|of| *of == one).count();
+        all.clone().max_by_key(|one| count(*one))
     }
 
     /// Parks the segments of other journals.
     pub(crate) fn keep_only(&mut self, incarnation: u64) {
         let (own, foreign): (Vec<_>, Vec<_>) = std::mem::take(&mut self.readable)
             .into_iter()
-            .partition(|(_, header)| header.incarnation == incarnation);
+            .partition(|readable| readable.header.incarnation == incarnation);
         self.readable = own;
-        for (path, header) in foreign {
+        for Readable { path, header, .. } in foreign {
             self.park(path, &format!("it belongs to journal {:016x}", header.incarnation));
         }
+        self.locked.retain(|(_, header)| header.incarnation == incarnation);
     }
+
+    /// The record numbers that are taken by segments whose key is missing, and by whom they may be
+    /// wanted. Where nothing says where the newest one ends, it is taken to be `newest_end`.
+    pub(crate) fn held(&self, newest_end: u64) -> Vec<Held> {
+        let end_of = |header: &SegmentHeader| {
+            let next = self.headers().filter(|other| other.id > header.id);
+            let next = next.min_by_key(|other| other.id).map(|other| other.first);
+            next.unwrap_or(newest_end).max(header.first)
+        };
+        let held = self.locked.iter().map(|(_, header)| Held {
+            numbers: header.first..end_of(header),
+            components: header.components.iter().map(|(_, id)| id.clone()).collect(),
+        });
+        held.collect()
+    }
+
+    /// The first number of the newest segment, if that is one whose key is missing.
+    pub(crate) fn newest_locked(&self) -> Option<u64> {
+        let newest = self.headers().max_by_key(|header| header.id)?;
+        let is_locked = self.locked.iter().any(|(_, header)| header.id == newest.id);
+        is_locked.then_some(newest.first)
+    }
+}
+
+// A source that cannot be asked refuses the whole open: what it would unlock must not be passed.
+fn unlock(env: &Env, header: &SegmentHeader) -> io::Result<Result<Guard, String>> {
+    let Some(seal) = &header.seal else { return Ok(Ok(Guard::plain(header))) };
+    let id = &seal.key_id;
+    let Some(keys) = &env.keys else {
+        return Ok(Err(format!("it is sealed with key {id:?}, and no keys are configured")));
+    };
+    let key = match keys.find(id, &seal.wrapped) {
+        Ok(key) => key,
+        Err(error @ KeyError::Unavailable { .. }) => return Err(io::Error::other(error)),
+        Err(KeyError::Unknown(_)) => {
+            return Ok(Err(format!(
+                "it is sealed with key {id:?}, which no source has; give that key and restart"
+            )));
+        }
+    };
+    let guard = Guard::unlock(header, &key)?;
+    let wrong = || {
+        format!(
+            "key {id:?} as given does not fit: another key has its name, or the header was changed"
+        )
+    };
+    Ok(guard.ok_or_else(wrong))
 }
 
 fn id_in(name: &Path) -> Option<u64> {
@@ -144,25 +228,28 @@ fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 }
 
 /// Loads the segments of an inventory: sealed ones by their footers, others by a scan.
-pub(crate) fn load(
-    env: &Env,
-    readable: Vec<(PathBuf, SegmentHeader)>,
-    sinks: &[String],
-) -> io::Result<Recovered> {
-    let mut readable = readable;
-    readable.sort_by_key(|(_, header)| header.id);
+pub(crate) fn load(env: &Env, inventory: &Inventory, sinks: &[String]) -> io::Result<Recovered> {
+    let mut readable = inventory.readable.clone();
+    readable.sort_by_key(|readable| readable.header.id);
     let mut recovered = Recovered::default();
     // What a segment holds from the first number of the next one on is void.
-    let mut bounds: Vec<u64> = readable.iter().skip(1).map(|(_, header)| header.first).collect();
+    let mut bounds: Vec<u64> = readable.iter().skip(1).map(|next| next.header.first).collect();
     bounds.push(u64::MAX);
-    let mut end = None;
-    for ((path, header), bound) in readable.into_iter().zip(bounds) {
-        if let Some(end) = end.filter(|end| *end < header.previous_end) {
+    let mut end: Option<(u64, u64)> = None;
+    for (readable, bound) in readable.into_iter().zip(bounds) {
+        let header = &readable.header;
+        let locked_between = |before: u64| {
+            inventory.locked.iter().any(|(_, locked)| (before..header.id).contains(&locked.id))
+        };
+        if let Some((before, end)) = end
+            && end < header.previous_end
+            && !locked_between(before)
+        {
             recovered.lost.push(Lost { records: end..header.previous_end });
         }
-        match patiently(|| load_segment(env, &path, &header, bound)) {
+        match patiently(|| load_segment(env, &readable, bound)) {
             Ok((mut segment, torn)) => {
-                end = Some(segment.end);
+                end = Some((segment.id, segment.end));
                 recovered.torn.extend(torn);
                 recovered.corrupt_blocks += segment.damage.len() as u64;
                 segment.bits = sinks.iter().map(|id| segment.header.bit_of(id)).collect();
@@ -170,8 +257,9 @@ pub(crate) fn load(
             }
             Err(error) if !is_damage(&error) => return Err(error),
             Err(error) => {
+                let Readable { path, .. } = readable;
                 tracing::warn!(%error, path = %path.display(), "segment parked");
-                recovered.parked.push(Parked { path, reason: error.to_string() });
+                recovered.parked.push(Parked { path, reason: error.to_string(), key: None });
             }
         }
     }
@@ -180,15 +268,16 @@ pub(crate) fn load(
 
 fn load_segment(
     env: &Env,
-    path: &Path,
-    header: &SegmentHeader,
+    readable: &Readable,
     bound: u64,
 ) -> io::Result<(Segment, Option<TornTail>)> {
+    let Readable { path, header, guard } = readable;
     let file = env.disk.open(path, OpenMode::Read)?;
     let file_bytes = file.size()?;
     let mut segment = Segment {
         id: header.id,
-        path: path.into(),
+        path: path.clone(),
+        guard: guard.clone(),
         stage: Stage::Sealed,
         limit: DATA_START,
         nonzero_end: 0,
@@ -201,7 +290,7 @@ fn load_segment(
         bits: Vec::new(),
         header: Arc::new(header.clone()),
     };
-    if let Some(footer) = read_footer(&*file, file_bytes, segment.header.seed()) {
+    if let Some(footer) = read_footer(&*file, file_bytes, guard) {
         segment.limit = footer.data_end;
         segment.end = footer.end.min(bound).max(segment.header.first);
         segment.last_unix_nanos = footer.last_unix_nanos;
@@ -222,19 +311,19 @@ fn load_segment(
     Ok((segment, torn))
 }
 
-fn read_footer(file: &dyn DiskFile, len: u64, seed: u32) -> Option<Footer> {
+fn read_footer(file: &dyn DiskFile, len: u64, guard: &Guard) -> Option<Footer> {
     let wanted = len.min((FOOTER_BYTES_MAX + TRAILER_BYTES) as u64);
     let mut bytes = vec![0; usize::try_from(wanted).ok()?];
     let count = read_full(file, len - wanted, &mut bytes).ok()?;
     let (rest, trailer) =
         bytes.get(..count)?.split_at_checked(count.checked_sub(TRAILER_BYTES)?)?;
     let body = rest.get(rest.len().checked_sub(trailer_body_len(trailer)?)?..)?;
-    Footer::decode(body, trailer, seed).filter(|footer| footer.data_end <= len)
+    Footer::decode(body, trailer, guard).filter(|footer| footer.data_end <= len)
 }
 
 fn scan(file: Arc<dyn DiskFile>, segment: &mut Segment, bound: u64) -> Option<TornTail> {
-    let seed = segment.header.seed();
-    let mut scanner = Scanner::new(file, seed, DATA_START, segment.file_bytes);
+    let guard = segment.guard.clone();
+    let mut scanner = Scanner::new(file, guard, DATA_START, segment.file_bytes);
     // Blocks that could not be read since the last that could: damage if another follows.
     let mut suspect = Vec::new();
     loop {
@@ -268,7 +357,7 @@ fn scan(file: Arc<dyn DiskFile>, segment: &mut Segment, bound: u64) -> Option<To
 // Counts a block in, if its payload is what was written.
 fn accept(scanner: &Scanner, header: &crate::format::BlockHeader, segment: &mut Segment) -> bool {
     let read = patiently(|| scanner.read(header));
-    let parts = read.ok().and_then(|stored| block::parts(header, stored));
+    let parts = read.ok().flatten().and_then(|opened| block::parts(header, opened));
     let Some(parts) = parts else { return false };
     for part in &parts {
         segment.summary.add(part);

@@ -70,6 +70,8 @@ pub struct Parked {
     pub path: PathBuf,
     /// Why it is not served.
     pub reason: String,
+    /// The id of the key that brings it back, if a key is what is missing.
+    pub key: Option<String>,
 }
 
 /// What is queued for a sink that is configured no more.

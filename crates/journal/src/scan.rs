@@ -11,11 +11,12 @@ use crate::format::{
     ALIGNMENT, ALIGNMENT_LEN, BLOCK_HEADER_BYTES, BLOCK_HEADER_LEN, BLOCK_MAGIC, BlockHeader,
     PAGE_BYTES, PAGE_HEADER_BYTES, PAGE_HEADER_LEN, PageHeader, page_of, page_start,
 };
+use crate::guard::Guard;
 
 /// A place in a segment, from which blocks are found in order.
 pub(crate) struct Scanner {
     file: Arc<dyn DiskFile>,
-    seed: u32,
+    guard: Guard,
     /// Where the next block is expected.
     pub offset: u64,
     /// Nothing is read from here on.
@@ -36,8 +37,8 @@ pub(crate) enum Found {
 }
 
 impl Scanner {
-    pub(crate) fn new(file: Arc<dyn DiskFile>, seed: u32, offset: u64, limit: u64) -> Self {
-        Self { file, seed, offset, limit, nonzero_end: 0 }
+    pub(crate) fn new(file: Arc<dyn DiskFile>, guard: Guard, offset: u64, limit: u64) -> Self {
+        Self { file, guard, offset, limit, nonzero_end: 0 }
     }
 
     /// Looks at the place; does not move.
@@ -64,8 +65,14 @@ impl Scanner {
         self.search(self.offset + ALIGNMENT)
     }
 
-    /// Reads the stored bytes of the block at the place.
-    pub(crate) fn read(&self, header: &BlockHeader) -> io::Result<Bytes> {
+    /// Reads the bytes of the block at the place, as they were before they were sealed; none when
+    /// they are not those that were written.
+    pub(crate) fn read(&self, header: &BlockHeader) -> io::Result<Option<Bytes>> {
+        let stored = self.read_stored(header)?;
+        Ok(self.guard.open_block(header, self.offset, stored))
+    }
+
+    fn read_stored(&self, header: &BlockHeader) -> io::Result<Bytes> {
         let start = self.offset + BLOCK_HEADER_BYTES;
         let span = usize::try_from(header.data_end(self.offset) - start).unwrap_or_default();
         let mut span = vec![0; span];
@@ -85,7 +92,7 @@ impl Scanner {
 
     // A block that claims to end behind the limit is no block of this segment.
     fn accept(&self, bytes: &[u8], offset: u64) -> Option<BlockHeader> {
-        BlockHeader::decode(bytes, self.seed, offset)
+        BlockHeader::decode(bytes, &self.guard, offset)
             .filter(|header| header.data_end(offset) <= self.limit)
     }
 
@@ -135,7 +142,7 @@ impl Scanner {
     fn page_header(&self, page: u32) -> Option<PageHeader> {
         let mut bytes = [0; PAGE_HEADER_LEN];
         read_full(&*self.file, page_start(page), &mut bytes).ok()?;
-        PageHeader::decode(&bytes, self.seed, page)
+        PageHeader::decode(&bytes, self.guard.seed, page)
     }
 }
 

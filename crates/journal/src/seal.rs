@@ -46,7 +46,7 @@ fn seal(env: &Env, segment: &Segment) -> io::Result<u64> {
         damaged: segment.damaged,
         summary: segment.summary.clone(),
     };
-    let bytes = footer.encode(segment.header.seed());
+    let bytes = footer.encode(&segment.guard, &env.salt()?)?;
     file.truncate(start)?;
     write_all(&*file, start, &mut [IoSlice::new(&bytes)])?;
     file.fdatasync()?;

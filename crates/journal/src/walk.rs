@@ -133,7 +133,7 @@ impl Walk {
             }
             match env.disk.open(&view.path, OpenMode::Read) {
                 Ok(file) => {
-                    let scanner = Scanner::new(file, view.seed, DATA_START, view.limit);
+                    let scanner = Scanner::new(file, view.guard, DATA_START, view.limit);
                     let (catalog, segment) = (Arc::clone(catalog), view.id);
                     self.place = Some(Place { catalog, segment, bit, end: view.end, scanner });
                     return Ok(true);
@@ -203,8 +203,8 @@ impl Place {
         let own = header.routes.contains(SinkIndex(self.bit)) && header.lanes & wanted.lanes() != 0;
         let mut entries = Vec::new();
         if header.end > *position && own {
-            let stored = self.scanner.read(header)?;
-            match block::decode(header, stored) {
+            let opened = self.scanner.read(header)?;
+            match opened.and_then(|opened| block::decode(header, opened)) {
                 Some(decoded) => entries = decoded,
                 None => self.damaged(env),
             }

@@ -12,11 +12,14 @@ use std::sync::Arc;
 use super::Saved;
 use crate::disk::{DiskFile, OpenMode, is_full, read_full, reserve, write_all};
 use crate::entry::Lane;
+use crate::format::{VERSION, VERSION_PLAIN};
 use crate::log::Env;
 
+mod seal;
 mod slot;
 
-use slot::{decode, decode_header, encode, encode_header};
+use seal::{Opened, SlotOpener, SlotSeal};
+use slot::{ReadSlot, decode, decode_header, encode, encode_header};
 
 const SLOT_BYTES: u64 = 4096;
 const SLOTS: usize = 3;
@@ -36,6 +39,8 @@ pub(crate) struct SavedArea {
 #[derive(Debug, Default)]
 pub(crate) struct Areas {
     pub incarnation: Option<u64>,
+    /// Of the file; zero when there is none.
+    version: u8,
     found: Vec<Option<(usize, u64, SavedArea)>>,
 }
 
@@ -46,7 +51,18 @@ pub(crate) struct CursorFile {
     incarnation: u64,
     /// None while the last one is poisoned, or could not be created yet.
     file: Option<Arc<dyn DiskFile>>,
+    /// What slots are sealed with, once one was.
+    seal: Option<SlotSeal>,
     areas: Vec<Area>,
+}
+
+/// Why the file was not read. Without it all that was delivered would be delivered again.
+#[derive(Debug)]
+pub(crate) enum CursorsError {
+    Io(io::Error),
+    Version(u8),
+    /// The reason names the key.
+    Locked(String),
 }
 
 #[derive(Default)]
@@ -77,36 +93,72 @@ impl SyncTicket {
     }
 }
 
+impl From<io::Error> for CursorsError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 impl Areas {
     /// Reads what can be read of the file at `path`.
-    pub(crate) fn read(env: &Env, path: &Path) -> io::Result<Self> {
+    pub(crate) fn read(env: &Env, path: &Path) -> Result<Self, CursorsError> {
         let file = match env.disk.open(path, OpenMode::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let mut bytes = vec![0; usize::try_from(SLOT_BYTES).unwrap_or_default()];
-        let mut areas = Self::default();
-        if read_full(&*file, 0, &mut bytes).is_ok() {
-            areas.incarnation = decode_header(&bytes);
+        let mut areas = Self { version: VERSION_PLAIN, ..Self::default() };
+        if read_full(&*file, 0, &mut bytes).is_ok()
+            && let Some((incarnation, version)) = decode_header(&bytes)
+        {
+            if version > VERSION {
+                return Err(CursorsError::Version(version));
+            }
+            (areas.incarnation, areas.version) = (Some(incarnation), version);
         }
+        let mut opener = SlotOpener::new(env.keys.as_deref());
         let count = (file.size()?.saturating_sub(SLOT_BYTES)).div_ceil(SLOT_BYTES * SLOTS as u64);
         for area in 0..count.min(AREAS_MAX) {
-            let mut best = None;
-            for slot in 0..SLOTS {
-                let offset = slot_offset(usize::try_from(area).unwrap_or_default(), slot);
-                let count = read_full(&*file, offset, &mut bytes).unwrap_or_default();
-                let Some(read) = decode(bytes.get(..count).unwrap_or_default()) else { continue };
-                let incarnation = *areas.incarnation.get_or_insert(read.incarnation);
-                let newer =
-                    best.as_ref().is_none_or(|(_, generation, _)| *generation < read.generation);
-                if read.incarnation == incarnation && newer {
-                    best = Some((slot, read.generation, read.saved));
-                }
-            }
-            areas.found.push(best);
+            areas.read_area(&*file, usize::try_from(area).unwrap_or_default(), &mut opener)?;
         }
         Ok(areas)
+    }
+
+    // Takes the newest slot of an area that can be read.
+    fn read_area(
+        &mut self,
+        file: &dyn DiskFile,
+        area: usize,
+        opener: &mut SlotOpener<'_>,
+    ) -> Result<(), CursorsError> {
+        let mut bytes = vec![0; usize::try_from(SLOT_BYTES).unwrap_or_default()];
+        let mut best: Option<(usize, ReadSlot)> = None;
+        let mut locked = None;
+        for slot in 0..SLOTS {
+            let offset = slot_offset(area, slot);
+            let count = read_full(file, offset, &mut bytes).unwrap_or_default();
+            let read = match opener.open(offset, bytes.get(..count).unwrap_or_default())? {
+                Opened::Slot(bytes) => decode(&bytes),
+                Opened::Newer(version) => return Err(CursorsError::Version(version)),
+                Opened::Locked(reason) => {
+                    locked = Some(reason);
+                    None
+                }
+                Opened::Damaged => None,
+            };
+            let Some(read) = read else { continue };
+            let incarnation = *self.incarnation.get_or_insert(read.incarnation);
+            let newer = best.as_ref().is_none_or(|(_, best)| best.generation < read.generation);
+            if read.incarnation == incarnation && newer {
+                best = Some((slot, read));
+            }
+        }
+        if let Some(reason) = locked.filter(|_| best.is_none()) {
+            return Err(CursorsError::Locked(reason));
+        }
+        self.found.push(best.map(|(slot, read)| (slot, read.generation, read.saved)));
+        Ok(())
     }
 
     /// What was saved under an id.
@@ -130,8 +182,11 @@ impl CursorFile {
         found: Areas,
         wanted: Vec<SavedArea>,
     ) -> Self {
-        let mut file = Self { env, path, incarnation, file: None, areas: Vec::new() };
+        let (file, areas, seal) = (None, Vec::new(), None);
+        let mut file = Self { env, path, incarnation, file, seal, areas };
+        // A file that is to be sealed from now on, or no more, is written anew.
         if found.incarnation == Some(incarnation)
+            && found.version == file.version()
             && let Ok(existing) = file.env.disk.open(&file.path, OpenMode::Write)
             && existing.fdatasync().is_ok()
         {
@@ -193,12 +248,19 @@ impl CursorFile {
         self.flush(area);
     }
 
+    fn version(&self) -> u8 {
+        if self.env.keys.is_some() { VERSION } else { VERSION_PLAIN }
+    }
+
     fn flush(&mut self, number: usize) {
-        let (Some(file), Some(area)) = (&self.file, self.areas.get_mut(number)) else { return };
+        let Some(area) = self.areas.get_mut(number).filter(|_| self.file.is_some()) else { return };
         let slot = area.free_slot();
-        area.generation += 1;
-        let bytes = encode(&area.saved, area.generation, self.incarnation);
-        match write_all(&**file, slot_offset(number, slot), &mut [IoSlice::new(&bytes)]) {
+        let written = self.encode_slot(number, slot).and_then(|bytes| {
+            let Some(file) = &self.file else { return Ok(()) };
+            write_all(&**file, slot_offset(number, slot), &mut [IoSlice::new(&bytes)])
+        });
+        let Some(area) = self.areas.get_mut(number) else { return };
+        match written {
             Ok(()) => {
                 area.unwritten = false;
                 area.written = Some(Slot { number: slot, lows: area.saved.lows() });
@@ -213,6 +275,29 @@ impl CursorFile {
         }
     }
 
+    // The next generation of an area, as it stands in a slot.
+    fn encode_slot(&mut self, number: usize, slot: usize) -> io::Result<Vec<u8>> {
+        let Some(area) = self.areas.get_mut(number) else { return Ok(Vec::new()) };
+        area.generation += 1;
+        let bytes = encode(&area.saved, area.generation, self.incarnation);
+        let Some(keys) = &self.env.keys else { return Ok(bytes) };
+        let key = keys.latest()?;
+        let seal = match self.seal.take_if(|seal| seal.is_by(&key)) {
+            Some(seal) => seal,
+            None => SlotSeal::begin(&self.env, key)?,
+        };
+        self.seal.insert(seal).seal(slot_offset(number, slot), bytes)
+    }
+
+    // Slots under a key that is current no more are written again, so that it can be given up.
+    fn follow_key(&mut self) {
+        let Some(Ok(key)) = self.env.keys.as_ref().map(|keys| keys.latest()) else { return };
+        if self.seal.as_ref().is_some_and(|seal| !seal.is_by(&key)) {
+            self.seal = None;
+            self.areas.iter_mut().for_each(|area| area.unwritten = true);
+        }
+    }
+
     /// Whether something is not durable yet.
     pub(crate) fn is_dirty(&self) -> bool {
         self.file.is_none() || self.areas.iter().any(Area::is_dirty)
@@ -220,6 +305,7 @@ impl CursorFile {
 
     /// Prepares a sync of all that was written; none when there is nothing to sync.
     pub(crate) fn begin_sync(&mut self) -> Option<SyncTicket> {
+        self.follow_key();
         if !self.is_dirty() {
             return None;
         }
@@ -273,7 +359,7 @@ impl CursorFile {
     }
 
     fn create(&mut self) -> io::Result<Arc<dyn DiskFile>> {
-        let disk = &self.env.disk;
+        let disk = Arc::clone(&self.env.disk);
         let new = self.path.with_extension("new");
         match disk.unlink(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -283,10 +369,10 @@ impl CursorFile {
         // As long as it takes, rounded up so that some more sinks need no more space.
         let areas = self.areas.len().next_multiple_of(16);
         reserve(&*file, slot_offset(areas, 0))?;
-        write_all(&*file, 0, &mut [IoSlice::new(&encode_header(self.incarnation))])?;
-        for (number, area) in self.areas.iter_mut().enumerate() {
-            area.generation += 1;
-            let bytes = encode(&area.saved, area.generation, self.incarnation);
+        let header = encode_header(self.incarnation, self.version());
+        write_all(&*file, 0, &mut [IoSlice::new(&header)])?;
+        for number in 0..self.areas.len() {
+            let bytes = self.encode_slot(number, 0)?;
             write_all(&*file, slot_offset(number, 0), &mut [IoSlice::new(&bytes)])?;
         }
         file.fdatasync()?;
@@ -328,7 +414,7 @@ impl Area {
 impl SavedArea {
     fn lows(&self) -> [u64; 2] {
         let [urgent, normal] = &self.lanes;
-        [urgent.low, normal.low]
+        [urgent.passed, normal.passed]
     }
 
     /// What was saved of a lane.

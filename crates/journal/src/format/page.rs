@@ -25,7 +25,7 @@ impl PageHeader {
         let mut out = [0; PAGE_HEADER_LEN];
         let mut tail = Vec::with_capacity(12);
         tail.extend_from_slice(&MAGIC.to_le_bytes());
-        tail.extend_from_slice(&[super::VERSION, 0]);
+        tail.extend_from_slice(&[super::VERSION_PLAIN, 0]);
         tail.extend_from_slice(&self.page.to_le_bytes());
         tail.extend_from_slice(&self.first_block.to_le_bytes());
         let crc = crc32c::crc32c_append(seed, &tail);

@@ -1,8 +1,10 @@
 //! The segment header: which journal, which record numbers, which component each route bit means.
 
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes};
 
-use super::{COMPONENT_ID_BYTES_MAX, PAGE_BYTES, SEGMENT_HEADER_BYTES_MAX, VERSION};
+use super::{COMPONENT_ID_BYTES_MAX, PAGE_BYTES, SEGMENT_HEADER_BYTES_MAX, VERSION, VERSION_PLAIN};
+use crate::cipher::TAG_BYTES;
+use crate::keys::SALT_BYTES;
 
 const MAGIC: &[u8; 8] = b"BSMJRNL\n";
 const FIXED_BYTES: usize = 128;
@@ -22,6 +24,8 @@ pub(crate) enum Kind {
 /// The header of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
+    /// The oldest version that has all that the segment uses, so that older builds read the rest.
+    pub version: u8,
     pub kind: Kind,
     pub incarnation: u64,
     pub id: u64,
@@ -30,9 +34,21 @@ pub(crate) struct SegmentHeader {
     /// Where the log ended as its writer knew: a smaller end found later means lost records.
     pub previous_end: u64,
     pub created_unix_nanos: u64,
-    pub salt: [u8; 16],
+    pub salt: [u8; SALT_BYTES],
     /// Component ids by route bit.
     pub components: Vec<(u8, String)>,
+    /// How the segment is sealed, if it is.
+    pub seal: Option<Seal>,
+}
+
+/// What must be known to open a sealed segment, beside the key itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seal {
+    pub key_id: String,
+    /// The key, if its source wraps one for every segment.
+    pub wrapped: Bytes,
+    /// Authenticates the whole header.
+    pub tag: [u8; TAG_BYTES],
 }
 
 /// Why the bytes of a segment header were not accepted.
@@ -40,7 +56,9 @@ pub(crate) struct SegmentHeader {
 pub(crate) enum HeaderError {
     #[error("not a journal segment")]
     Magic,
-    #[error("segment format version {0}, this build reads {VERSION}")]
+    #[error(
+        "segment format version {0}, this build reads up to {VERSION}; a newer build serves it"
+    )]
     Version(u8),
     #[error("segment header does not match its checksum")]
     Damaged,
@@ -59,6 +77,15 @@ impl SegmentHeader {
 
     /// The header as written.
     pub(crate) fn encode(&self) -> Vec<u8> {
+        let bare = self.encode_bare();
+        let (start, tail) = bare.split_at(CRC_AT.start);
+        let tag = self.seal.as_ref().map(|seal| &seal.tag[..]).unwrap_or_default();
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&bare), tag);
+        [start, &crc.to_le_bytes(), tail, tag].concat()
+    }
+
+    /// The header without its checksum and its tag, which is what the tag is made of.
+    pub(crate) fn encode_bare(&self) -> Vec<u8> {
         let mut tail = Vec::with_capacity(FIXED_BYTES);
         tail.put_u32_le(u32::try_from(PAGE_BYTES).unwrap_or_default());
         for number in [self.incarnation, self.id, self.first, self.previous_end] {
@@ -75,11 +102,19 @@ impl SegmentHeader {
             tail.put_u8(u8::try_from(id.len()).unwrap_or(u8::MAX));
             tail.put_slice(id.as_bytes());
         }
-        let mut out = Vec::with_capacity(CRC_AT.end + tail.len());
+        let mut tag_bytes = 0;
+        if let Some(seal) = &self.seal {
+            tag_bytes = TAG_BYTES;
+            tail.put_u8(u8::try_from(seal.key_id.len()).unwrap_or(u8::MAX));
+            tail.put_slice(seal.key_id.as_bytes());
+            tail.put_u16_le(u16::try_from(seal.wrapped.len()).unwrap_or(u16::MAX));
+            tail.put_slice(&seal.wrapped);
+        }
+        let mut out = Vec::with_capacity(CRC_AT.start + tail.len());
         out.put_slice(MAGIC);
-        out.put_slice(&[VERSION, self.kind as u8, 0, 0]);
-        out.put_u32_le(u32::try_from(CRC_AT.end + tail.len()).unwrap_or(u32::MAX));
-        out.put_u32_le(crc32c::crc32c_append(crc32c::crc32c(&out), &tail));
+        out.put_slice(&[self.version, self.kind as u8, u8::from(self.seal.is_some()), 0]);
+        let len = CRC_AT.end + tail.len() + tag_bytes;
+        out.put_u32_le(u32::try_from(len).unwrap_or(u32::MAX));
         out.put_slice(&tail);
         out
     }
@@ -92,9 +127,8 @@ impl SegmentHeader {
             return Err(HeaderError::Magic);
         }
         let mut fields = start.get(MAGIC.len()..).ok_or(damaged)?;
-        let (version, kind) = (fields.try_get_u8(), fields.try_get_u8());
-        let (version, kind) = (version.map_err(|_| damaged)?, kind.map_err(|_| damaged)?);
-        fields.advance(2);
+        let mut byte = || fields.try_get_u8().map_err(|_| damaged);
+        let (version, kind, sealed, _) = (byte()?, byte()?, byte()?, byte()?);
         let len = fields.try_get_u32_le().map_err(|_| damaged)? as usize;
         let mut crc = bytes.get(CRC_AT).ok_or(damaged)?;
         let crc = crc.try_get_u32_le().map_err(|_| damaged)?;
@@ -105,7 +139,7 @@ impl SegmentHeader {
         if crc32c::crc32c_append(crc32c::crc32c(start), tail) != crc {
             return Err(damaged);
         }
-        if version != VERSION {
+        if !(VERSION_PLAIN..=VERSION).contains(&version) {
             return Err(HeaderError::Version(version));
         }
         let kind = match kind {
@@ -114,30 +148,36 @@ impl SegmentHeader {
             3 => Kind::Dead,
             _ => return Err(damaged),
         };
-        Self::decode_tail(kind, tail).ok_or(damaged)
+        let mut tail = tail;
+        let mut header = Self::decode_tail(kind, version, &mut tail).ok_or(damaged)?;
+        if sealed == 1 && version > VERSION_PLAIN {
+            header.seal = Some(Seal::decode(tail).ok_or(damaged)?);
+        }
+        Ok(header)
     }
 
-    fn decode_tail(kind: Kind, mut tail: &[u8]) -> Option<Self> {
+    fn decode_tail(kind: Kind, version: u8, tail: &mut &[u8]) -> Option<Self> {
         let total = tail.len();
         let page_bytes = tail.try_get_u32_le().ok()?;
         let mut number = || tail.try_get_u64_le().ok();
         let (incarnation, id, first) = (number()?, number()?, number()?);
         let (previous_end, created_unix_nanos) = (number()?, number()?);
-        let mut salt = [0; 16];
+        let mut salt = [0; SALT_BYTES];
         tail.try_copy_to_slice(&mut salt).ok()?;
-        tail = tail.get(16..)?;
+        *tail = tail.get(16..)?;
         let count = tail.try_get_u16_le().ok()?;
         let consumed = total - tail.len();
-        tail = tail.get((FIXED_BYTES - CRC_AT.end).checked_sub(consumed)?..)?;
+        *tail = tail.get((FIXED_BYTES - CRC_AT.end).checked_sub(consumed)?..)?;
         let mut components = Vec::with_capacity(usize::from(count).min(super::SINKS_MAX));
         for _ in 0..count {
             let bit = tail.try_get_u8().ok()?;
             let len = usize::from(tail.try_get_u8().ok()?);
             let (id, rest) = tail.split_at_checked(len)?;
             components.push((bit, String::from_utf8(id.to_vec()).ok()?));
-            tail = rest;
+            *tail = rest;
         }
         (u64::from(page_bytes) == PAGE_BYTES).then_some(Self {
+            version,
             kind,
             incarnation,
             id,
@@ -146,6 +186,22 @@ impl SegmentHeader {
             created_unix_nanos,
             salt,
             components,
+            seal: None,
+        })
+    }
+}
+
+impl Seal {
+    fn decode(mut tail: &[u8]) -> Option<Self> {
+        let len = usize::from(tail.try_get_u8().ok()?);
+        let (id, rest) = tail.split_at_checked(len)?;
+        tail = rest;
+        let len = usize::from(tail.try_get_u16_le().ok()?);
+        let (wrapped, tag) = tail.split_at_checked(len)?;
+        Some(Self {
+            key_id: String::from_utf8(id.to_vec()).ok()?,
+            wrapped: Bytes::copy_from_slice(wrapped),
+            tag: tag.try_into().ok()?,
         })
     }
 }
@@ -153,9 +209,11 @@ impl SegmentHeader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::{KEY_ID_BYTES_MAX, WRAPPED_KEY_BYTES_MAX};
 
     fn header(components: usize) -> SegmentHeader {
         SegmentHeader {
+            version: VERSION_PLAIN,
             kind: Kind::Main,
             incarnation: 7,
             id: 3,
@@ -166,35 +224,48 @@ mod tests {
             components: (0..components)
                 .map(|n| (u8::try_from(n).unwrap(), format!("{n:0120}")))
                 .collect(),
+            seal: None,
         }
+    }
+
+    fn sealed(components: usize) -> SegmentHeader {
+        let seal = Seal {
+            key_id: "k".repeat(KEY_ID_BYTES_MAX),
+            wrapped: vec![3; WRAPPED_KEY_BYTES_MAX].into(),
+            tag: [4; TAG_BYTES],
+        };
+        SegmentHeader { version: VERSION, seal: Some(seal), ..header(components) }
     }
 
     #[test]
     fn the_largest_header_fits_and_reads_back_equal() {
-        let encoded = header(256).encode();
-        assert!(encoded.len() <= SEGMENT_HEADER_BYTES_MAX, "{}", encoded.len());
-        assert_eq!(SegmentHeader::decode(&encoded), Ok(header(256)));
+        for header in [header(256), sealed(256)] {
+            let encoded = header.encode();
+            assert!(encoded.len() <= SEGMENT_HEADER_BYTES_MAX, "{}", encoded.len());
+            assert_eq!(SegmentHeader::decode(&encoded), Ok(header));
+        }
     }
 
     #[test]
     fn no_flipped_bit_and_no_cut_is_accepted() {
-        let encoded = header(2).encode();
-        for bit in 0..encoded.len() * 8 {
-            let mut flipped = encoded.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(SegmentHeader::decode(&flipped).is_err(), "bit {bit}");
-        }
-        for cut in 0..encoded.len() {
-            assert!(SegmentHeader::decode(&encoded[..cut]).is_err(), "cut {cut}");
+        for encoded in [header(2).encode(), sealed(2).encode()] {
+            for bit in 0..encoded.len() * 8 {
+                let mut flipped = encoded.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(SegmentHeader::decode(&flipped).is_err(), "bit {bit}");
+            }
+            for cut in 0..encoded.len() {
+                assert!(SegmentHeader::decode(&encoded[..cut]).is_err(), "cut {cut}");
+            }
         }
     }
 
     #[test]
     fn another_version_is_named() {
         let mut encoded = header(0).encode();
-        encoded[8] = 2;
+        encoded[8] = VERSION + 1;
         let crc = crc32c::crc32c_append(crc32c::crc32c(&encoded[..16]), &encoded[20..]);
         encoded[CRC_AT].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&encoded), Err(HeaderError::Version(2)));
+        assert_eq!(SegmentHeader::decode(&encoded), Err(HeaderError::Version(VERSION + 1)));
     }
 }

@@ -11,7 +11,7 @@ use crate::entry::Lane;
 use crate::format::NUMBERS_SKIPPED;
 use crate::logs::dead_area_id;
 use crate::options::SinkSpec;
-use crate::recover::Inventory;
+use crate::recover::{Held, Inventory};
 
 /// The cursors of all sinks.
 pub(super) struct Placed {
@@ -23,7 +23,7 @@ pub(super) struct Placed {
 /// The ids of all sinks: configured ones, then those that only the disk knows.
 pub(super) fn all_ids(specs: &[SinkSpec], inventory: &Inventory, spills: &[Found]) -> Vec<String> {
     let mut ids: Vec<String> = specs.iter().map(|spec| spec.id.clone()).collect();
-    let named = inventory.readable.iter().flat_map(|(_, header)| &header.components);
+    let named = inventory.headers().flat_map(|header| &header.components);
     let spilled = spills.iter().map(|found| &found.id);
     for id in named.map(|(_, id)| id).chain(spilled) {
         if !ids.contains(id) {
@@ -35,12 +35,24 @@ pub(super) fn all_ids(specs: &[SinkSpec], inventory: &Inventory, spills: &[Found
 
 /// The number of the next record: above all that was ever given, as far as anything says so.
 pub(super) fn next_number(areas: &Areas, end: Option<u64>, torn: bool) -> u64 {
-    let found = end.unwrap_or_default() + if torn { NUMBERS_SKIPPED } else { 0 };
+    let found = end.unwrap_or_default().saturating_add(if torn { NUMBERS_SKIPPED } else { 0 });
     let said = areas
         .all()
         .filter(|saved| !saved.id.starts_with("dead/"))
         .flat_map(|saved| saved.lanes.iter().map(|lane| lane.low).chain([saved.floor]));
     said.fold(found, u64::max)
+}
+
+/// The numbers in segments whose key is missing. Of spill logs those that the main log has not.
+pub(super) fn held(inventory: &Inventory, spills: &[Found], next: u64) -> Vec<Held> {
+    let mut held = inventory.held(next);
+    let in_main = inventory.headers().map(|header| header.first).min().unwrap_or(next);
+    held.extend(spills.iter().flat_map(|found| &found.held).map(|held| {
+        let Range { start, end } = held.numbers;
+        Held { numbers: start..end.min(in_main), components: held.components.clone() }
+    }));
+    held.retain(|held| held.numbers.start < held.numbers.end);
+    held
 }
 
 /// All sinks, with their spill logs.
@@ -59,7 +71,13 @@ pub(super) fn sinks(specs: &[SinkSpec], ids: &[String], spills: &[Found]) -> Vec
 }
 
 /// Places the cursors and counts what is behind them.
-pub(super) fn cursors(sinks: &[Sink], areas: &Areas, main: &Catalog, next: u64) -> Placed {
+pub(super) fn cursors(
+    sinks: &[Sink],
+    areas: &Areas,
+    main: &Catalog,
+    next: u64,
+    held: &[Held],
+) -> Placed {
     let mut placed = Placed { lanes: Vec::new(), lost: Vec::new() };
     for (number, sink) in sinks.iter().enumerate() {
         let concerns = |segment: &&Segment| {
@@ -68,20 +86,28 @@ pub(super) fn cursors(sinks: &[Sink], areas: &Areas, main: &Catalog, next: u64) 
         let oldest = |catalog: &Catalog| {
             catalog.with(|mut all| all.find(concerns).map(|segment| segment.header.first))
         };
+        let own = |held: &&Held| held.components.contains(&sink.spec.id);
+        let held: Vec<_> = held.iter().filter(own).map(|held| held.numbers.clone()).collect();
+        let oldest_held = held.iter().map(|numbers| numbers.start).min();
         let saved = areas.get(&sink.spec.id).map(|saved| saved.lanes.clone());
         let lanes = saved.unwrap_or_else(|| {
             // Unknown to the cursor file: new, or its slots are unreadable and it has entries.
-            let found = [oldest(&sink.spill), oldest(main)].into_iter().flatten().min();
+            let found = [oldest(&sink.spill), oldest(main), oldest_held];
+            let found = found.into_iter().flatten().min();
             if found.is_some() {
                 placed.lost.push(sink.spec.id.clone());
             }
             let low = found.unwrap_or(next);
-            [0, 1].map(|_| Saved { low, settled: Vec::new() })
+            [0, 1].map(|_| Saved { low, settled: Vec::new(), passed: low })
         });
         for (lane, saved) in Lane::ALL.into_iter().zip(&lanes) {
             count(sink, number, lane, saved, main);
         }
-        placed.lanes.push(lanes.each_ref().map(Cursor::restore));
+        let mut lanes = lanes.each_ref().map(Cursor::restore);
+        for cursor in &mut lanes {
+            cursor.hold(&held);
+        }
+        placed.lanes.push(lanes);
     }
     placed
 }

@@ -19,4 +19,6 @@ mod open;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
+mod sealed;
+#[cfg(test)]
 mod side;

@@ -6,7 +6,7 @@ use bytes::{Buf, BufMut};
 
 use super::SavedArea;
 use crate::cursor::{RANGES_MAX, Saved};
-use crate::format::{VERSION, bytes_at};
+use crate::format::{VERSION_PLAIN, bytes_at};
 
 const HEADER_MAGIC: &[u8; 8] = b"BSMCURS\n";
 const SLOT_MAGIC: u32 = 0x544F_4C53;
@@ -14,21 +14,22 @@ const SLOT_MAGIC: u32 = 0x544F_4C53;
 const ID_BYTES_MAX: usize = 160;
 
 /// The header of the file of a journal.
-pub(super) fn encode_header(incarnation: u64) -> Vec<u8> {
+pub(super) fn encode_header(incarnation: u64, version: u8) -> Vec<u8> {
     let mut out = HEADER_MAGIC.to_vec();
-    out.put_slice(&[VERSION, 0, 0, 0]);
+    out.put_slice(&[version, 0, 0, 0]);
     out.put_u64_le(incarnation);
     let crc = crc32c::crc32c(&out);
     out.put_u32_le(crc);
     out
 }
 
-/// The journal that a header belongs to, if it is one.
-pub(super) fn decode_header(bytes: &[u8]) -> Option<u64> {
+/// The journal that a header belongs to and the version it has, if it is one.
+pub(super) fn decode_header(bytes: &[u8]) -> Option<(u64, u8)> {
     let crc = u32::from_le_bytes(bytes_at(bytes, 20)?);
     let fixed = bytes.get(..20)?;
     let known = fixed.starts_with(HEADER_MAGIC) && crc32c::crc32c(fixed) == crc;
-    known.then_some(u64::from_le_bytes(bytes_at(fixed, 12)?))
+    let incarnation = u64::from_le_bytes(bytes_at(fixed, 12)?);
+    known.then_some((incarnation, *fixed.get(HEADER_MAGIC.len())?))
 }
 
 /// What a slot holds.
@@ -42,7 +43,7 @@ pub(super) struct ReadSlot {
 pub(super) fn encode(saved: &SavedArea, generation: u64, incarnation: u64) -> Vec<u8> {
     let mut body = Vec::with_capacity(256);
     body.put_u32_le(SLOT_MAGIC);
-    body.put_slice(&[VERSION, 0, 0, 0]);
+    body.put_slice(&[VERSION_PLAIN, 0, 0, 0]);
     for number in [generation, incarnation, saved.floor] {
         body.put_u64_le(number);
     }
@@ -82,7 +83,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<ReadSlot> {
     body = rest;
     let lanes = [decode_lane(&mut body)?, decode_lane(&mut body)?];
     let saved = SavedArea { id, floor, lanes };
-    (version == [VERSION, 0, 0, 0]).then_some(ReadSlot { generation, incarnation, saved })
+    (version == [VERSION_PLAIN, 0, 0, 0]).then_some(ReadSlot { generation, incarnation, saved })
 }
 
 fn decode_lane(body: &mut &[u8]) -> Option<Saved> {
@@ -98,7 +99,7 @@ fn decode_lane(body: &mut &[u8]) -> Option<Saved> {
         }
         settled.push(range);
     }
-    Some(Saved { low, settled })
+    Some(Saved { low, settled, passed: low })
 }
 
 #[cfg(test)]
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn the_fullest_slot_fits_and_no_flipped_bit_is_accepted() {
         let settled = (0..RANGES_MAX as u64).map(|n| n * 10 + 5..n * 10 + 7).collect();
-        let lane = Saved { low: 1, settled };
+        let lane = Saved { low: 1, settled, passed: 1 };
         let saved = SavedArea { id: "x".repeat(125), floor: 9, lanes: [lane.clone(), lane] };
         let bytes = encode(&saved, 3, 4);
         assert!(bytes.len() <= 4096, "{}", bytes.len());
