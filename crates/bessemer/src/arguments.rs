@@ -87,6 +87,13 @@ pub(crate) struct Process {
     /// Bytes of the journal on disk at most; beyond it clients get 429.
     #[arg(long = "journal.size", value_name = "SIZE", default_value = "10GiB")]
     pub(crate) journal_size: ByteSize,
+    /// Seals the journal with the key in this file, or with the last by name in this directory,
+    /// whose other keys open what is older. A key is 32 bytes, raw, as base64 or as hexadecimal.
+    #[arg(long = "journal.key-file", value_name = "PATH", conflicts_with = "key_variable")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Seals the journal with the key in this environment variable; `id=key,id=key` names several.
+    #[arg(long = "journal.key-env", value_name = "NAME")]
+    pub(crate) key_variable: Option<String>,
     /// Memory for request bodies over all receivers; beyond it clients get 429. A quarter of the
     /// machine's or cgroup's memory unless set, at most 1GiB.
     #[arg(long = "memory.bodies", value_name = "SIZE")]

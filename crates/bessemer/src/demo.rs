@@ -82,6 +82,8 @@ async fn elapsed(running: &run::Running, time: Option<std::time::Duration>) {
 
 fn process(arguments: &Demo, storage: &std::path::Path) -> Process {
     Process {
+        key_file: None,
+        key_variable: None,
         storage: storage.to_owned(),
         admin: arguments.admin.clone(),
         journal_size: ByteSize::mib(1024),

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod demo;
+mod keys;
 mod load;
 mod output;
 mod run;

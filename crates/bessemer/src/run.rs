@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bessemer_config::Graph;
 use bessemer_config::graph::render::{Form, render};
+use bessemer_config::{Graph, SystemEnvironment};
 use bessemer_control::Admin;
 use bessemer_journal::RealDisk;
 use bessemer_pipeline::state::SqliteState;
@@ -17,7 +17,7 @@ use bessemer_runtime::{ByteSize, Tasks, machine};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{LogFormat, LogLevel, Process, Run};
-use crate::{load, output, wire};
+use crate::{keys, load, output, wire};
 
 /// Memory for bodies at most unless set.
 const BODIES_MAX: u64 = 1 << 30;
@@ -63,8 +63,12 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
             return Ok(None);
         }
     };
-    let options =
-        Options { storage: storage.clone(), journal_bytes_max: process.journal_size.0, sync: true };
+    let options = Options {
+        storage: storage.clone(),
+        journal_bytes_max: process.journal_size.0,
+        sync: true,
+        keys: keys::source(process, &SystemEnvironment)?,
+    };
     let parts = Parts {
         built: wired.built,
         disk: Arc::new(RealDisk),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bessemer_journal::{Append, AppendError, Journal, OpenError, Routes, SinkIndex};
+use bessemer_journal::{Append, AppendError, Journal, KeySource, OpenError, Routes, SinkIndex};
 use bessemer_record::Signal;
 use bessemer_runtime::{Budget, Clock, Random, Tasks};
 use bytes::Bytes;
@@ -39,6 +39,8 @@ pub struct Options {
     pub journal_bytes_max: u64,
     /// Whether the journal syncs; off only in tests and benchmarks of its cost.
     pub sync: bool,
+    /// What the journal is sealed with; none leaves it readable by all who can read its files.
+    pub keys: Option<Arc<dyn KeySource>>,
 }
 
 /// Why the engine did not start.

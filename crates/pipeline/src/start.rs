@@ -188,6 +188,7 @@ fn journal_options(
     let options = bessemer_journal::Options {
         budget_bytes: options.journal_bytes_max,
         sync: options.sync,
+        keys: options.keys.clone(),
         ..bessemer_journal::Options::new(options.storage.join("journal"))
     };
     (options, sinks.collect())

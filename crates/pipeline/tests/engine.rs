@@ -157,7 +157,12 @@ async fn engine(
         random: Arc::new(SystemRandom::seeded(1)),
         metrics: Arc::new(Metrics::default()),
         config_hash: 7,
-        options: Options { storage: storage.to_owned(), journal_bytes_max: 64 << 20, sync: false },
+        options: Options {
+            storage: storage.to_owned(),
+            journal_bytes_max: 64 << 20,
+            sync: false,
+            keys: None,
+        },
     };
     let engine = Engine::start(plan, parts).await.unwrap();
     (engine, outlet.await.unwrap())
@@ -263,6 +268,7 @@ fn an_unchanged_batch_keeps_the_encoding_it_arrived_in() {
                 storage: folder.path().to_owned(),
                 journal_bytes_max: 64 << 20,
                 sync: false,
+                keys: None,
             },
         };
         let engine = Engine::start(plan, parts).await.unwrap();

@@ -211,6 +211,7 @@ impl World {
                 storage: storage(),
                 journal_bytes_max: self.journal_bytes_max,
                 sync: true,
+                keys: None,
             },
         };
         (parts, outlet, graph)
