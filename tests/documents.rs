@@ -102,3 +102,60 @@ fn the_trust_page_says_what_was_measured() {
     let written = fs::read_to_string(root().join(xtask::trust::PAGE)).expect("the page is there");
     assert!(page == written, "run `cargo xtask trust`");
 }
+
+/// Runs `bessemer test` on a text; returns whether it passed, and what it said.
+fn tested(text: &str, arguments: &[&str]) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    fs::write(folder.path().join("page.alloy"), text).expect("a file can be written");
+    let output = Command::new(env!("CARGO_BIN_EXE_bessemer"))
+        .args(["test", "page.alloy"])
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said.into_owned())
+}
+
+fn tested_page() -> String {
+    let page = fs::read_to_string(root().join("docs/guides/testing.md")).expect("the page exists");
+    configs(&page).into_iter().map(|(_, text)| text).collect()
+}
+
+#[test]
+fn the_tests_of_the_guide_pass_and_are_counted() {
+    let (is_passed, said) = tested(&tested_page(), &[]);
+    assert!(is_passed, "{said}");
+    assert!(said.contains("ok     errors_leave_with_their_environment"), "{said}");
+    assert!(said.ends_with("2 tests, 0 failed\n"), "{said}");
+    let (is_passed, said) = tested(&tested_page(), &["--only", "nowhere", "--output", "junit"]);
+    assert!(is_passed && said.contains("tests=\"1\" failures=\"0\""), "{said}");
+}
+
+#[test]
+fn a_test_that_fails_says_what_came_out_instead() {
+    for (right, wrong, expected) in [
+        ("count       = 1", "count       = 2", "expected 2 records, got 1"),
+        ("\"production\",", "\"staging\",", "to be \"staging\", got \"production\""),
+        ("severity = \"DEBUG\"", "severity = \"INFO\"", "expected 0 records, got 1"),
+        ("\"otelcol.exporter.debug.out\"", "\"otelcol.exporter.debug.oot\"", "did you mean"),
+        ("\"body\"                   = \"disk full\"", "\"attributes.a\" = 1", "got null"),
+    ] {
+        let page = tested_page();
+        assert!(page.contains(right), "{right}");
+        let (is_passed, said) = tested(&page.replace(right, wrong), &[]);
+        assert!(!is_passed && said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn tests_in_files_run_beside_those_in_blocks() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("tests.json");
+    let case = r#"[{ "name": "from_a_file", "headers": { "X-Tenant": "a" },
+        "batch": "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"x\"}}]}]}]}",
+        "expect": [{ "count": 1, "fields": { "body": "x" } }] }]"#;
+    fs::write(&file, case).expect("a file can be written");
+    let (is_passed, said) = tested(&tested_page(), &["--tests", &file.to_string_lossy()]);
+    assert!(is_passed && said.contains("ok     from_a_file"), "{said}");
+}

@@ -22,6 +22,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Checks a configuration: text, types, references, files and ports against each other.
     Validate(Validate),
+    /// Runs the tests of a configuration: records go in, what leaves where is compared. Nothing
+    /// listens, stores or sends.
+    Test(Test),
     /// Formats a configuration.
     Fmt(Fmt),
     /// Writes a configuration in another dialect.
@@ -143,6 +146,29 @@ pub(crate) struct Validate {
 pub(crate) enum FindingForm {
     Text,
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Configuration files or directories, loaded together. Their bessemer.test blocks are run.
+    #[arg(required = true)]
+    pub(crate) config: Vec<PathBuf>,
+    /// Files with more tests: a JSON list of objects with the settings of a bessemer.test block
+    /// and a name.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tests: Vec<PathBuf>,
+    /// Runs only tests whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Option<String>,
+    /// Form of the outcome.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: TestForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestForm {
+    Text,
+    Junit,
 }
 
 #[derive(Debug, Args)]

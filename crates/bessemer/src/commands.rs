@@ -1,5 +1,7 @@
 //! One function for each command that does not run the engine.
 
+mod test;
+
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,6 +26,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Validate(validate) => self::validate(&validate),
+        Command::Test(test) => test::test(&test),
         Command::Fmt(fmt) => self::fmt(&fmt),
         Command::Convert(convert) => convert::convert(&convert),
         Command::Graph(graph) => self::graph(&graph),

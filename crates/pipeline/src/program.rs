@@ -108,6 +108,7 @@ impl Program {
         let mut outputs = Vec::new();
         let refusal = SCRATCH.with_borrow_mut(|scratch| {
             scratch.refusal = None;
+            scratch.headers.clone_from(&incoming.meta.headers);
             self.root.run(&mut draft, scratch, &mut outputs);
             scratch.refusal.take()
         });
@@ -166,6 +167,9 @@ impl Stage {
     fn run(&self, draft: &mut Draft, scratch: &mut Scratch, outputs: &mut Vec<Output>) {
         for step in &self.steps {
             step.run(draft, scratch);
+            if scratch.refusal.is_some() {
+                return;
+            }
         }
         match &self.exit {
             Exit::All(fork) => {
@@ -176,6 +180,9 @@ impl Stage {
             }
             Exit::Chosen(route, forks) => {
                 route.run(draft, scratch);
+                if scratch.refusal.is_some() {
+                    return;
+                }
                 leave(forks, draft, scratch, outputs);
             }
         }

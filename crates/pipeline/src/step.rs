@@ -12,7 +12,10 @@ pub struct Scratch {
     pub bytes: Vec<u8>,
     /// Numbers for any purpose, one per item; cleared by whoever takes it.
     pub marks: Vec<u32>,
-    /// Set by a step that refuses the batch: why. The program answers with it and keeps nothing.
+    /// Request headers that the receiver kept with the batch, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Why the batch must be refused as a whole: set by a step that may not go on, read by the
+    /// program, which then runs no further step.
     pub refusal: Option<String>,
 }
 

@@ -7,11 +7,17 @@ mod connector_routing;
 mod filter;
 mod memory_limiter;
 mod pipeline;
+mod probabilistic_sampler;
 mod redaction;
 mod resource;
+mod resourcedetection;
 mod routing;
 
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
+use bessemer_record::Signal;
+
+/// Signals that have something to sample by.
+const SAMPLED: &[Signal] = &[Signal::Logs, Signal::Traces];
 
 /// Every component of this crate.
 pub const CATALOG: &[Row] = &[
@@ -64,6 +70,18 @@ pub const CATALOG: &[Row] = &[
         build: memory_limiter::build,
     },
     Row {
+        name: "otelcol.processor.probabilistic_sampler",
+        aliases: &[],
+        role: Role::Processor,
+        signals: SAMPLED,
+        stability: Stability::Stable,
+        summary: "Keeps a share of log records and spans, decided by their trace ids.",
+        example: probabilistic_sampler::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<probabilistic_sampler::Settings>,
+        build: probabilistic_sampler::build,
+    },
+    Row {
         name: "otelcol.processor.redaction",
         aliases: &[],
         role: Role::Processor,
@@ -86,6 +104,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<resource::Settings>,
         build: resource::build,
+    },
+    Row {
+        name: "otelcol.processor.resourcedetection",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Adds what is known of host, container and pod to resources.",
+        example: resourcedetection::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<resourcedetection::Settings>,
+        build: resourcedetection::build,
     },
     Row {
         name: "otelcol.processor.routing",

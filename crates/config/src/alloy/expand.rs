@@ -32,7 +32,8 @@ mod scope;
 const NODES_MAX: usize = 10_000;
 
 /// Blocks that set the process and make no component.
-const OPTIONS: [&str; 5] = ["http", "livedebugging", "logging", "remotecfg", "tracing"];
+const OPTIONS: [&str; 6] =
+    ["bessemer.test", "http", "livedebugging", "logging", "remotecfg", "tracing"];
 /// Those of them that change nothing here.
 const WITHOUT_EFFECT: [&str; 2] = ["livedebugging", "remotecfg"];
 
