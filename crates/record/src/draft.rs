@@ -218,6 +218,11 @@ impl Draft {
         self.columns.items.get(index).map_or(0, |item| item.scope)
     }
 
+    /// The number of the resource that a scope belongs to.
+    pub fn scope_resource(&self, scope: u32) -> u32 {
+        self.columns.scopes.get(scope as usize).map_or(0, |scope| scope.parent)
+    }
+
     /// The number of resources, those without an item included.
     pub fn resource_groups(&self) -> u32 {
         index::number(self.columns.resources.len())

@@ -5,12 +5,14 @@
 //! stands twice, which OTLP forbids, is one attribute here: the first one is what counts, and an edit
 //! that touches the key leaves it once.
 
+mod field;
 mod list;
 mod log;
 pub(crate) mod nested;
 mod splice;
 mod texts;
 
+pub use field::{Field, field, fields, replace_fields};
 pub use list::{List, rewrite};
 pub use log::{
     set_body, set_observed_time, set_severity_number, set_severity_text, set_time, truncate_body,
