@@ -16,6 +16,7 @@ mod batches;
 mod collector;
 mod effective;
 mod graphs;
+mod ottl;
 mod pairs;
 mod processors;
 
@@ -82,6 +83,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     tallies.extend(pairs::run(&folder.join("alloy"))?);
     tallies.extend(collector::run(&folder.join("otelcol-yaml"))?);
     tallies.extend(processors::run(&folder.join("ottl"))?);
+    tallies.extend(ottl::run(&folder.join("ottl"))?);
     for tally in &tallies {
         print(&mut out, tally, is_json)?;
     }

@@ -1,0 +1,119 @@
+//! Editors that replace text by glob or regular expression.
+
+use regex::{Captures, Regex};
+
+use crate::error::RunError;
+use crate::functions::{Call, Literals, Prepared};
+use crate::pattern;
+use crate::record::Record;
+use crate::value::Value;
+
+type Done = Result<(), RunError>;
+
+pub(super) fn prepared_glob(literals: &Literals<'_>, at: usize) -> Result<Prepared, String> {
+    pattern::glob(pattern::literal(literals, at)).map(Prepared::Regex)
+}
+
+pub(super) fn prepared_mode(literals: &Literals<'_>) -> Result<Prepared, String> {
+    if !matches!(pattern::literal(literals, 1), "key" | "value") {
+        return Err("mode is key or value".to_owned());
+    }
+    pattern::prepared(literals, 2)
+}
+
+/// Converts a replacement with the function that an argument names, in the format behind it.
+fn converted(call: &Call<'_>, function: usize, replacement: &str) -> Result<String, RunError> {
+    if !call.has_function(function) {
+        return Ok(replacement.to_owned());
+    }
+    let text = call.apply(function, replacement)?;
+    if !call.is_given(function + 1) {
+        return Ok(text);
+    }
+    let format = call.text(function + 1);
+    match format.split_once("%s") {
+        Some((head, tail)) if !tail.contains("%s") => Ok(format!("{head}{text}{tail}")),
+        _ => Err(RunError::invalid("replacement_format needs one %s")),
+    }
+}
+
+pub(super) fn replace_match(call: &Call<'_>, record: &mut Record<'_>) -> Done {
+    let Value::String(text) = call.read_target(record)? else { return Ok(()) };
+    if !call.regex()?.is_match(&text) {
+        return Ok(());
+    }
+    let replacement = converted(call, 3, call.text(2))?;
+    call.write_target(record, Value::String(replacement))
+}
+
+pub(super) fn replace_all_matches(call: &Call<'_>, record: &mut Record<'_>) -> Done {
+    let mut entries = call.read_map(record)?;
+    let regex = call.regex()?;
+    let mut is_changed = false;
+    for (_, value) in &mut entries {
+        if matches!(value, Value::String(text) if regex.is_match(text)) {
+            *value = Value::String(converted(call, 3, call.text(2))?);
+            is_changed = true;
+        }
+    }
+    if is_changed { call.write_target(record, Value::Map(entries)) } else { Ok(()) }
+}
+
+/// Replaces what matches; none if nothing does.
+fn replaced(
+    call: &Call<'_>,
+    regex: &Regex,
+    text: &str,
+    replacement: usize,
+) -> Result<Option<String>, RunError> {
+    if !regex.is_match(text) {
+        return Ok(None);
+    }
+    let mut failure = None;
+    let new = regex.replace_all(text, |captures: &Captures<'_>| {
+        let mut expanded = String::new();
+        captures.expand(call.text(replacement), &mut expanded);
+        converted(call, replacement + 1, &expanded).unwrap_or_else(|error| {
+            failure = Some(error);
+            String::new()
+        })
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(Some(new.into_owned())),
+    }
+}
+
+pub(super) fn replace_pattern(call: &Call<'_>, record: &mut Record<'_>) -> Done {
+    let Value::String(text) = call.read_target(record)? else { return Ok(()) };
+    match replaced(call, call.regex()?, &text, 2)? {
+        Some(new) => call.write_target(record, Value::String(new)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn replace_all_patterns(call: &Call<'_>, record: &mut Record<'_>) -> Done {
+    let entries = call.read_map(record)?;
+    let regex = call.regex()?;
+    let is_key = call.text(1) == "key";
+    let mut is_changed = false;
+    let mut after = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        let text = match &value {
+            _ if is_key => key.as_str(),
+            Value::String(text) => text.as_str(),
+            _ => {
+                Value::put(&mut after, &key, value);
+                continue;
+            }
+        };
+        let new = replaced(call, regex, text, 3)?;
+        is_changed |= new.is_some();
+        match new {
+            Some(new) if is_key => Value::put(&mut after, &new, value),
+            Some(new) => Value::put(&mut after, &key, Value::String(new)),
+            None => Value::put(&mut after, &key, value),
+        }
+    }
+    if is_changed { call.write_target(record, Value::Map(after)) } else { Ok(()) }
+}

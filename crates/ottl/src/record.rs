@@ -1,0 +1,167 @@
+//! One record while statements run on it: messages that are read in place, and the bytes of those
+//! that were changed.
+
+mod keys;
+mod read;
+mod write;
+
+use std::borrow::Cow;
+
+use bessemer_record::edit::{Field, field, fields};
+
+use crate::context::Context;
+use crate::error::RunError;
+use crate::expression::{Key, Path};
+use crate::limits::Limits;
+use crate::paths::{Entry, Number};
+use crate::value::Value;
+
+pub(crate) use keys::{index, index_value};
+
+/// Fields of a `Metric` that hold its data: gauge, sum, histogram, exponential histogram, summary.
+pub(crate) const METRIC_DATA: [u32; 5] = [5, 7, 9, 10, 11];
+
+const RESOURCE: usize = 0;
+const SCOPE: usize = 1;
+const OUTER: usize = 2;
+const OWN: usize = 3;
+
+#[derive(Debug, Default)]
+struct Part<'a> {
+    bytes: Cow<'a, [u8]>,
+    is_changed: bool,
+}
+
+/// A record, what is around it, and the scratch map of its statements.
+#[derive(Debug)]
+pub struct Record<'a> {
+    context: Context,
+    parts: [Part<'a>; 4],
+    pub(crate) cache: Vec<(String, Value)>,
+    /// Of a data point: its type, in the order of [`Number::ByPoint`].
+    point: usize,
+    limits: Limits,
+    steps: std::cell::Cell<u32>,
+}
+
+impl<'a> Record<'a> {
+    /// A record of a context from encoded messages; `outer` is the span of a span event or the
+    /// metric of a data point, `own` the record itself (for a resource or a scope: nothing more).
+    pub fn new(
+        context: Context,
+        resource: &'a [u8],
+        scope: &'a [u8],
+        outer: &'a [u8],
+        own: &'a [u8],
+    ) -> Self {
+        let part = |bytes: &'a [u8]| Part { bytes: Cow::Borrowed(bytes), is_changed: false };
+        let point = if context == Context::DataPoint { point_type(outer) } else { 0 };
+        let parts = [part(resource), part(scope), part(outer), part(own)];
+        let steps = std::cell::Cell::new(0);
+        Self { context, parts, cache: Vec::new(), point, limits: Limits::default(), steps }
+    }
+
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What the record is.
+    pub fn context(&self) -> Context {
+        self.context
+    }
+
+    /// The current message of what a context names; empty if it is not around here.
+    pub fn message(&self, of: Context) -> &[u8] {
+        self.parts.get(self.place(of)).map_or(&[], |part| &part.bytes)
+    }
+
+    /// Replaces the message of what a context names.
+    pub fn replace(&mut self, of: Context, message: Vec<u8>) {
+        let place = self.place(of);
+        if let Some(part) = self.parts.get_mut(place) {
+            part.is_changed |= *part.bytes != *message;
+            part.bytes = Cow::Owned(message);
+        }
+    }
+
+    /// The new message of what a context names, if statements changed it.
+    pub fn take_changed(&mut self, of: Context) -> Option<Vec<u8>> {
+        let place = self.place(of);
+        let part = self.parts.get_mut(place).filter(|part| part.is_changed)?;
+        part.is_changed = false;
+        Some(std::mem::take(&mut part.bytes).into_owned())
+    }
+
+    fn place(&self, of: Context) -> usize {
+        match of {
+            Context::Resource => RESOURCE,
+            Context::Scope => SCOPE,
+            _ if of == self.context => OWN,
+            _ => OUTER,
+        }
+    }
+
+    /// Counts one step of work.
+    pub(crate) fn step(&self) -> Result<(), RunError> {
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        let steps_max = self.limits.steps_max;
+        if steps > steps_max { Err(RunError::TooLong { steps_max }) } else { Ok(()) }
+    }
+
+    /// Refuses a value that is too large.
+    pub(crate) fn bounded(&self, value: Value) -> Result<Value, RunError> {
+        let bytes_max = self.limits.value_bytes_max;
+        if value.size() > bytes_max { Err(RunError::TooLarge { bytes_max }) } else { Ok(value) }
+    }
+
+    /// The message around a field and the number of the field; none if this type has no such field.
+    fn locate(&self, path: &Path) -> Option<(u32, u32)> {
+        let Entry { inside, number, .. } = path.entry;
+        let pick = |number: Number| match number {
+            Number::Fixed(number) => Some(number),
+            Number::ByPoint(numbers) => numbers.get(self.point).copied().filter(|found| *found > 0),
+            Number::ByMetric(_) => None,
+        };
+        if let Number::ByMetric(numbers) = *number {
+            let kind = metric_kind(self.message(Context::Metric))?;
+            let number = numbers.get(kind).copied().filter(|found| *found > 0)?;
+            return Some((METRIC_DATA.get(kind).copied()?, number));
+        }
+        Some((pick(*inside)?, pick(*number)?))
+    }
+
+    /// The bytes of the message that holds the field.
+    fn holder(&self, path: &Path, inside: u32) -> &[u8] {
+        let message = self.message(path.context);
+        if inside == 0 {
+            return message;
+        }
+        field(message, inside).and_then(Field::bytes).unwrap_or_default()
+    }
+
+    /// The values of the indexes of a path.
+    pub(crate) fn keys<'k>(
+        &self,
+        keys: &'k [Key],
+        now: &crate::program::Environment,
+    ) -> Result<Vec<Cow<'k, Value>>, RunError> {
+        let evaluated = keys.iter().map(|key| match key {
+            Key::Fixed(value) => Ok(Cow::Borrowed(value)),
+            Key::Dynamic(expression) => expression.evaluate(self, now).map(Cow::Owned),
+        });
+        evaluated.collect()
+    }
+}
+
+/// Which data a metric has, as an index into [`METRIC_DATA`].
+pub(crate) fn metric_kind(metric: &[u8]) -> Option<usize> {
+    let kind = |number: u32| METRIC_DATA.iter().position(|data| *data == number);
+    fields(metric).filter_map(|(number, _)| kind(number)).last()
+}
+
+/// The type of the data points of a metric, in the order of [`Number::ByPoint`].
+fn point_type(metric: &[u8]) -> usize {
+    metric_kind(metric).map_or(0, |kind| kind.saturating_sub(1))
+}

@@ -1,0 +1,243 @@
+//! Reading the value of a path.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bessemer_record::edit::{Field, field, fields};
+use bessemer_record::value::AnyValue;
+
+use super::{METRIC_DATA, Record, index, index_value, metric_kind};
+use crate::context::Context;
+use crate::error::RunError;
+use crate::expression::Path;
+use crate::paths::Shape;
+use crate::program::Environment;
+use crate::text;
+use crate::value::{Time, Value};
+
+/// The names of the kinds of a span.
+pub(super) const KINDS: [(&str, &str); 6] = [
+    ("Unspecified", "SPAN_KIND_UNSPECIFIED"),
+    ("Internal", "SPAN_KIND_INTERNAL"),
+    ("Server", "SPAN_KIND_SERVER"),
+    ("Client", "SPAN_KIND_CLIENT"),
+    ("Producer", "SPAN_KIND_PRODUCER"),
+    ("Consumer", "SPAN_KIND_CONSUMER"),
+];
+
+impl Record<'_> {
+    /// The value of a path.
+    pub(crate) fn get(&self, path: &Path, environment: &Environment) -> Result<Value, RunError> {
+        self.step()?;
+        let keys = self.keys(&path.keys, environment)?;
+        match path.entry.shape {
+            Shape::Cache => self.cached(&keys),
+            Shape::Attributes => self.attribute(path, &keys),
+            Shape::TraceState => self.trace_state(path, &keys),
+            Shape::Whole => Ok(self.whole(path)),
+            Shape::MetricType => {
+                let kind = metric_kind(self.message(Context::Metric));
+                Ok(Value::Int(kind.map_or(0, |kind| integer(kind as u64 + 1))))
+            }
+            Shape::DataPoints => Ok(self.data_points()),
+            shape => {
+                let Some((inside, number)) = self.locate(path) else { return Ok(Value::Nil) };
+                let value = value(self.holder(path, inside), number, shape);
+                index_value(value, &keys)
+            }
+        }
+    }
+
+    /// The text of a path, without a copy, where it is plain text in the record.
+    pub(crate) fn text<'s>(&'s self, path: &Path) -> Option<&'s [u8]> {
+        let (inside, number) = self.locate(path)?;
+        let holder = self.holder(path, inside);
+        let value = match path.entry.shape {
+            Shape::Text => {
+                return Some(field(holder, number).and_then(Field::bytes).unwrap_or_default());
+            }
+            Shape::Any if path.keys.is_empty() => {
+                AnyValue::new(field(holder, number).and_then(Field::bytes)?)
+            }
+            Shape::Attributes => {
+                let [key] = path.keys.as_slice() else { return None };
+                find(holder, number, key.fixed_text()?.as_bytes())?
+            }
+            _ => return None,
+        };
+        if let AnyValue::Str(text) = value { Some(text.as_bytes()) } else { None }
+    }
+
+    fn cached(&self, keys: &[Cow<'_, Value>]) -> Result<Value, RunError> {
+        let Some((first, rest)) = keys.split_first() else {
+            return Ok(Value::Map(self.cache.clone()));
+        };
+        let key = text_key(first)?;
+        let Some(value) = Value::entry(&self.cache, key) else { return Ok(Value::Nil) };
+        Ok(index(value, rest)?.cloned().unwrap_or_default())
+    }
+
+    fn attribute(&self, path: &Path, keys: &[Cow<'_, Value>]) -> Result<Value, RunError> {
+        let Some((inside, number)) = self.locate(path) else { return Ok(Value::Nil) };
+        let holder = self.holder(path, inside);
+        let Some((first, rest)) = keys.split_first() else {
+            return Ok(Value::Map(attributes(holder, number)));
+        };
+        let key = text_key(first)?;
+        let value = find(holder, number, key.as_bytes()).map(Value::read).unwrap_or_default();
+        if value.is_nil() {
+            return Ok(value);
+        }
+        index_value(value, rest)
+    }
+
+    fn trace_state(&self, path: &Path, keys: &[Cow<'_, Value>]) -> Result<Value, RunError> {
+        let Some((inside, number)) = self.locate(path) else { return Ok(Value::Nil) };
+        let state = string(self.holder(path, inside), number);
+        let Some(key) = keys.first() else { return Ok(Value::String(state)) };
+        let key = text_key(key)?;
+        let mut entries = state.split(',').filter_map(|entry| entry.trim().split_once('='));
+        let found = entries.find(|(found, _)| *found == key).map(|(_, value)| value);
+        Ok(Value::from(found.unwrap_or_default()))
+    }
+
+    fn whole(&self, path: &Path) -> Value {
+        Value::Messages(Arc::from([self.message(path.context).to_vec()]))
+    }
+
+    fn data_points(&self) -> Value {
+        let metric = self.message(Context::Metric);
+        let Some(number) = metric_kind(metric).and_then(|kind| METRIC_DATA.get(kind)) else {
+            return Value::Nil;
+        };
+        let data = field(metric, *number).and_then(Field::bytes).unwrap_or_default();
+        Value::Messages(repeated(data, 1))
+    }
+}
+
+pub(super) fn text_key(key: &Value) -> Result<&str, RunError> {
+    match key {
+        Value::String(key) => Ok(key),
+        other => Err(other.mismatch("a string as the key")),
+    }
+}
+
+fn repeated(message: &[u8], number: u32) -> Arc<[Vec<u8>]> {
+    let found = fields(message).filter(|(found, _)| *found == number);
+    found.filter_map(|(_, field)| Some(field.bytes()?.to_vec())).collect()
+}
+
+/// The attributes of a message as a map.
+fn attributes(message: &[u8], number: u32) -> Vec<(String, Value)> {
+    pairs(message, number).map(|pair| (string(pair, 1), pair_value(pair))).collect()
+}
+
+/// The encoded attributes of a message.
+pub(super) fn pairs(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+    let found = fields(message).filter(move |(found, _)| *found == number);
+    found.filter_map(|(_, field)| field.bytes())
+}
+
+pub(super) fn pair_key(pair: &[u8]) -> &[u8] {
+    field(pair, 1).and_then(Field::bytes).unwrap_or_default()
+}
+
+pub(super) fn pair_value(pair: &[u8]) -> Value {
+    Value::read(AnyValue::new(field(pair, 2).and_then(Field::bytes).unwrap_or_default()))
+}
+
+/// The first attribute with a key.
+fn find<'m>(message: &'m [u8], number: u32, key: &[u8]) -> Option<AnyValue<'m>> {
+    let pair = pairs(message, number).find(|pair| pair_key(pair) == key)?;
+    Some(AnyValue::new(field(pair, 2).and_then(Field::bytes).unwrap_or_default()))
+}
+
+pub(super) fn string(message: &[u8], number: u32) -> String {
+    let bytes = field(message, number).and_then(Field::bytes).unwrap_or_default();
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn value(message: &[u8], number: u32, shape: Shape) -> Value {
+    let found = field(message, number);
+    let bytes = || found.and_then(Field::bytes).unwrap_or_default();
+    match shape {
+        Shape::Any => Value::read(AnyValue::new(bytes())),
+        Shape::AnyText => Value::from(text::plain(&Value::read(AnyValue::new(bytes())))),
+        Shape::Text => Value::from(string(message, number)),
+        Shape::Id(len) => Value::Id(id(bytes(), len)),
+        Shape::IdText(len) => {
+            let id = id(bytes(), len);
+            let is_zero = id.iter().all(|byte| *byte == 0);
+            Value::from(if is_zero { String::new() } else { text::hex(&id) })
+        }
+        Shape::Messages => Value::Messages(repeated(message, number)),
+        Shape::Message => Value::Messages(Arc::from([bytes().to_vec()])),
+        Shape::Counts | Shape::Doubles | Shape::Varints => {
+            Value::List(packed(message, number, shape))
+        }
+        shape => scalar(found, shape),
+    }
+}
+
+fn scalar(found: Option<Field<'_>>, shape: Shape) -> Value {
+    let bits = match found {
+        Some(Field::Varint(bits) | Field::Fixed64(bits)) => bits,
+        Some(Field::Fixed32(bits)) => u64::from(bits),
+        Some(Field::Bytes(_)) | None => 0,
+    };
+    match shape {
+        Shape::Time => Value::Time(Time::utc(i128::from(bits))),
+        Shape::Bool => Value::Bool(bits != 0),
+        Shape::Double | Shape::ValueDouble => Value::Float(f64::from_bits(bits)),
+        Shape::Zigzag => Value::Int((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed()),
+        Shape::KindText | Shape::KindOldText => {
+            let kind = KINDS.get(usize::try_from(bits).unwrap_or_default()).unwrap_or(&KINDS[0]);
+            Value::from(if shape == Shape::KindText { kind.0 } else { kind.1 })
+        }
+        _ => Value::Int(bits.cast_signed()),
+    }
+}
+
+fn integer(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+/// An id with its full length; an absent one is all zeros.
+fn id(bytes: &[u8], len: usize) -> Vec<u8> {
+    let mut id = bytes.to_vec();
+    id.resize(len, 0);
+    id
+}
+
+fn packed(message: &[u8], number: u32, shape: Shape) -> Vec<Value> {
+    let one = |bits: u64| match shape {
+        Shape::Doubles => Value::Float(f64::from_bits(bits)),
+        _ => Value::Int(bits.cast_signed()),
+    };
+    let mut values = Vec::new();
+    for (found, content) in fields(message).filter(|(found, _)| *found == number) {
+        debug_assert_eq!(found, number);
+        match content {
+            Field::Bytes(bytes) if shape == Shape::Varints => {
+                values.extend(varints(bytes).map(one));
+            }
+            Field::Bytes(bytes) => {
+                let (chunks, _) = bytes.as_chunks::<8>();
+                values.extend(chunks.iter().map(|chunk| one(u64::from_le_bytes(*chunk))));
+            }
+            Field::Varint(bits) | Field::Fixed64(bits) => values.push(one(bits)),
+            Field::Fixed32(_) => {}
+        }
+    }
+    values
+}
+
+fn varints(mut bytes: &[u8]) -> impl Iterator<Item = u64> {
+    std::iter::from_fn(move || {
+        let len = bytes.iter().position(|byte| *byte < 0x80)? + 1;
+        let (number, rest) = bytes.split_at_checked(len)?;
+        bytes = rest;
+        let bits = number.iter().enumerate().take(10);
+        Some(bits.fold(0, |sum, (at, byte)| sum | (u64::from(byte & 0x7F) << (7 * at).min(63))))
+    })
+}

@@ -1,0 +1,245 @@
+//! Programs and conditions over the records of a draft.
+
+use bessemer_record::Draft;
+use bessemer_record::edit::{Field, field, fields, replace_fields};
+
+use crate::context::Context;
+use crate::error::RunError;
+use crate::program::{Condition, Environment, Program};
+use crate::record::{METRIC_DATA, Record, metric_kind};
+
+/// The field of a `Span` that holds its events.
+const EVENTS: u32 = 11;
+/// The field of each kind of metric data that holds the data points.
+const POINTS: u32 = 1;
+
+type Report<'r> = dyn FnMut(&str, &RunError) + 'r;
+
+impl<'d> Record<'d> {
+    /// An item of a draft: a log record, a span or a metric.
+    pub fn of_item(draft: &'d Draft, index: usize) -> Self {
+        let context = match draft.signal() {
+            bessemer_record::Signal::Logs => Context::Log,
+            bessemer_record::Signal::Traces => Context::Span,
+            bessemer_record::Signal::Metrics => Context::Metric,
+        };
+        let (resource, scope) = (draft.resource(index), draft.scope(index));
+        Self::new(context, resource, scope, &[], draft.item_bytes(index))
+    }
+}
+
+/// The span events or data points in an item of a draft.
+pub(crate) fn children(context: Context, item: &[u8]) -> Vec<&[u8]> {
+    let (holder, number) = match context {
+        Context::SpanEvent => (item, EVENTS),
+        Context::DataPoint => (metric_data(item).map_or(&[][..], |found| found.1), POINTS),
+        _ => return Vec::new(),
+    };
+    let found = fields(holder).filter(|(found, _)| *found == number);
+    found.filter_map(|(_, child)| child.bytes()).collect()
+}
+
+fn metric_data(metric: &[u8]) -> Option<(u32, &[u8])> {
+    let number = metric_kind(metric).and_then(|kind| METRIC_DATA.get(kind).copied())?;
+    Some((number, field(metric, number).and_then(Field::bytes).unwrap_or_default()))
+}
+
+fn with_children(context: Context, item: &[u8], children: &[Field<'_>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(item.len());
+    if context == Context::SpanEvent {
+        replace_fields(item, EVENTS, &[], children, &mut out);
+        return out;
+    }
+    let Some((number, data)) = metric_data(item) else { return item.to_vec() };
+    let mut inner = Vec::with_capacity(data.len());
+    replace_fields(data, POINTS, &[], children, &mut inner);
+    replace_fields(item, number, &[], &[Field::Bytes(&inner)], &mut out);
+    out
+}
+
+impl Condition {
+    /// Whether it holds for an item of a draft (contexts log, span, metric, resource and scope).
+    pub fn holds_for_item(
+        &self,
+        draft: &Draft,
+        index: usize,
+        environment: &Environment,
+    ) -> Result<bool, RunError> {
+        let record = match self.context() {
+            context @ (Context::Resource | Context::Scope) => {
+                Record::new(context, draft.resource(index), draft.scope(index), &[], &[])
+            }
+            _ => Record::of_item(draft, index),
+        };
+        self.holds(&record.with_limits(self.limits()), environment)
+    }
+
+    /// Removes the span events or data points of an item for which it holds; returns how many stay,
+    /// or none if nothing was removed.
+    pub fn remove_children(
+        &self,
+        draft: &mut Draft,
+        index: usize,
+        environment: &Environment,
+    ) -> Result<Option<usize>, RunError> {
+        let item = draft.item_bytes(index);
+        let (resource, scope) = (draft.resource(index), draft.scope(index));
+        let children = children(self.context(), item);
+        let mut kept = Vec::with_capacity(children.len());
+        for child in &children {
+            let record = Record::new(self.context(), resource, scope, item, child);
+            if !self.holds(&record.with_limits(self.limits()), environment)? {
+                kept.push(Field::Bytes(child));
+            }
+        }
+        if kept.len() == children.len() {
+            return Ok(None);
+        }
+        let message = with_children(self.context(), item, &kept);
+        let count = kept.len();
+        draft.replace_item(index, |_, out| out.extend_from_slice(&message));
+        Ok(Some(count))
+    }
+}
+
+impl Program {
+    /// Runs on every record of its context in a draft. Failures that do not stop it go to `report`
+    /// with the text of the statement.
+    pub fn run(
+        &self,
+        draft: &mut Draft,
+        environment: &Environment,
+        report: &mut Report<'_>,
+    ) -> Result<(), RunError> {
+        match self.context() {
+            Context::Resource => {
+                for group in 0..draft.resource_groups() {
+                    let resource = draft.group_resource(group);
+                    let record = Record::new(Context::Resource, resource, &[], &[], &[]);
+                    let changes = self.changes(record, environment, report)?;
+                    changes.write(draft, 0, group, 0);
+                }
+            }
+            Context::Scope => {
+                for scope in 0..draft.scope_groups() {
+                    let group = draft.scope_resource(scope);
+                    let resource = draft.group_resource(group);
+                    let own = draft.group_scope(scope);
+                    let record = Record::new(Context::Scope, resource, own, &[], &[]);
+                    let changes = self.changes(record, environment, report)?;
+                    changes.write(draft, 0, group, scope);
+                }
+            }
+            _ => {
+                for index in 0..draft.len() {
+                    if !draft.items().get(index).is_none_or(bessemer_record::Item::is_dropped) {
+                        self.run_item(draft, index, environment, report)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_item(
+        &self,
+        draft: &mut Draft,
+        index: usize,
+        environment: &Environment,
+        report: &mut Report<'_>,
+    ) -> Result<(), RunError> {
+        draft.settle_tail(index);
+        let (group, scope) = (draft.resource_group(index), draft.scope_group(index));
+        if matches!(self.context(), Context::SpanEvent | Context::DataPoint) {
+            return self.run_children(draft, index, environment, report);
+        }
+        let record = Record::of_item(draft, index);
+        if record.context() != self.context() {
+            return Ok(());
+        }
+        let changes = self.changes(record, environment, report)?;
+        changes.write(draft, index, group, scope);
+        Ok(())
+    }
+
+    /// Runs on each child with what the children before it made of the messages around it.
+    fn run_children(
+        &self,
+        draft: &mut Draft,
+        index: usize,
+        environment: &Environment,
+        report: &mut Report<'_>,
+    ) -> Result<(), RunError> {
+        let context = self.context();
+        let (group, scope) = (draft.resource_group(index), draft.scope_group(index));
+        let children: Vec<Vec<u8>> =
+            children(context, draft.item_bytes(index)).into_iter().map(<[u8]>::to_vec).collect();
+        let mut after = Vec::with_capacity(children.len());
+        let mut is_changed = false;
+        for child in children {
+            let (resource, around) = (draft.group_resource(group), draft.group_scope(scope));
+            let item = draft.item_bytes(index);
+            let record = Record::new(context, resource, around, item, &child);
+            let mut changes = self.changes(record, environment, report)?;
+            let own = changes.own.take();
+            is_changed |= own.is_some();
+            after.push(own.unwrap_or(child));
+            changes.own = changes.outer.take();
+            changes.write(draft, index, group, scope);
+        }
+        if is_changed {
+            let children: Vec<_> = after.iter().map(|child| Field::Bytes(child)).collect();
+            let message = with_children(context, draft.item_bytes(index), &children);
+            draft.replace_item(index, |_, out| out.extend_from_slice(&message));
+        }
+        Ok(())
+    }
+
+    fn changes(
+        &self,
+        record: Record<'_>,
+        environment: &Environment,
+        report: &mut Report<'_>,
+    ) -> Result<Changes, RunError> {
+        let mut record = record.with_limits(self.limits());
+        self.run_record(&mut record, environment, report)?;
+        Ok(Changes::of(&mut record))
+    }
+}
+
+/// The messages that statements changed.
+#[derive(Default)]
+struct Changes {
+    resource: Option<Vec<u8>>,
+    scope: Option<Vec<u8>>,
+    outer: Option<Vec<u8>>,
+    own: Option<Vec<u8>>,
+}
+
+impl Changes {
+    fn of(record: &mut Record<'_>) -> Self {
+        let outer = match record.context() {
+            Context::SpanEvent => record.take_changed(Context::Span),
+            Context::DataPoint => record.take_changed(Context::Metric),
+            _ => None,
+        };
+        let own = match record.context() {
+            Context::Resource | Context::Scope => None,
+            context => record.take_changed(context),
+        };
+        let resource = record.take_changed(Context::Resource);
+        Self { resource, scope: record.take_changed(Context::Scope), outer, own }
+    }
+
+    fn write(self, draft: &mut Draft, index: usize, group: u32, scope: u32) {
+        if let Some(message) = self.resource {
+            draft.replace_resource(group, |_, out| out.extend_from_slice(&message));
+        }
+        if let Some(message) = self.scope {
+            draft.replace_scope(scope, |_, out| out.extend_from_slice(&message));
+        }
+        if let Some(message) = self.own {
+            draft.replace_item(index, |_, out| out.extend_from_slice(&message));
+        }
+    }
+}
