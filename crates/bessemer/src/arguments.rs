@@ -150,9 +150,8 @@ pub(crate) enum FindingForm {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Configuration files or directories, loaded together. Their bessemer.test blocks are run.
-    #[arg(required = true)]
-    pub(crate) config: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) configs: Configs,
     /// Files with more tests: a JSON list of objects with the settings of a bessemer.test block
     /// and a name.
     #[arg(long, value_name = "FILE")]

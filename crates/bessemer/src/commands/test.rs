@@ -27,7 +27,7 @@ const BLOCK: &str = "bessemer.test";
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
 pub(super) fn test(arguments: &Test) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load::load(&arguments.config) else { return Ok(ExitCode::FAILURE) };
+    let Some(loaded) = load::load(&arguments.configs) else { return Ok(ExitCode::FAILURE) };
     let Some(mut cases) = written_beside(&loaded.graph) else { return Ok(ExitCode::FAILURE) };
     for file in &arguments.tests {
         cases.extend(of_file(file)?);
