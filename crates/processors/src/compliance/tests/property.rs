@@ -13,7 +13,7 @@ fn piece() -> impl Strategy<Value = String> {
         Just("password=x".to_owned()),
         Just("dXNlciBib2JAZXhhbXBsZS5jb20gZG9uZQ==".to_owned()),
         Just("-----BEGIN PRIVATE KEY-----".to_owned()),
-        Just("{\"secret\":\"é\"}".to_owned()),
+        Just("{\"secret\":\"\u{e9}\"}".to_owned()),
     ]
 }
 
