@@ -71,7 +71,7 @@ fn same_validity(target: Target, before: &[u8], after: &[u8]) {
 fn decodes(target: Target, message: &[u8]) -> bool {
     match target {
         Target::Log => LogRecord::decode(message).is_ok(),
-        Target::Span => Span::decode(message).is_ok(),
+        Target::Span | Target::SpanEvents => Span::decode(message).is_ok(),
         Target::Metric => Metric::decode(message).is_ok(),
         Target::Resource => Resource::decode(message).is_ok(),
         Target::Scope => InstrumentationScope::decode(message).is_ok(),
@@ -83,6 +83,10 @@ fn attributes(target: Target, message: &[u8]) -> Vec<KeyValue> {
     match target {
         Target::Log => LogRecord::decode(message).unwrap_or_default().attributes,
         Target::Span => Span::decode(message).unwrap_or_default().attributes,
+        Target::SpanEvents => {
+            let events = Span::decode(message).unwrap_or_default().events;
+            events.into_iter().flat_map(|event| event.attributes).collect()
+        }
         Target::Metric => Vec::new(),
         Target::Resource => Resource::decode(message).unwrap_or_default().attributes,
         Target::Scope => InstrumentationScope::decode(message).unwrap_or_default().attributes,
