@@ -9,7 +9,6 @@ mod cloud;
 mod http;
 mod integrations;
 mod kafka;
-mod process;
 
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Planned, Role, schema_of};
 use bessemer_record::Signal;
@@ -41,8 +40,6 @@ pub(crate) const PLANNED: &[Planned] = &[
     extension("otelcol.auth.basic", &["otelcol.auth.basicauth"], schema_of::<auth::Basic>),
     extension("otelcol.auth.bearer", &["otelcol.auth.bearertokenauth"], schema_of::<auth::Bearer>),
     extension("otelcol.auth.oauth2", &["otelcol.auth.oauth2client"], schema_of::<auth::OAuth2>),
-    processor("otelcol.processor.transform", schema_of::<process::Transform>),
-    processor("otelcol.processor.resourcedetection", schema_of::<process::ResourceDetection>),
 ];
 
 const fn exporter(
@@ -55,10 +52,6 @@ const fn exporter(
 
 const fn integration(name: &'static str, schema: fn() -> schemars::Schema) -> Planned {
     Planned { name, aliases: &[], role: Role::Exporter, signals: &[Signal::Logs], schema }
-}
-
-const fn processor(name: &'static str, schema: fn() -> schemars::Schema) -> Planned {
-    Planned { name, aliases: &[], role: Role::Processor, signals: ALL_SIGNALS, schema }
 }
 
 const fn extension(

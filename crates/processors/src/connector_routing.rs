@@ -1,5 +1,14 @@
-//! `otelcol.connector.routing`: the same table as `otelcol.processor.routing`, under the name and
-//! settings that joins pipelines in the Collector. Conditions in OTTL come with that language.
+//! `otelcol.connector.routing`: a table from conditions, or from the values of one attribute, to
+//! pipelines.
+//!
+//! Conditions are asked in the order of the table. Those on data points divide a metric: its points
+//! go each where their own condition sends them.
+
+mod choice;
+mod request;
+mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -8,16 +17,17 @@ use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context};
 
 use crate::routing::Routing;
-pub(crate) use crate::routing::Settings;
+use choice::Choice;
+pub(crate) use settings::Settings;
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"otelcol.connector.routing "example" {
-  from_attribute    = "ai.classification"
   default_pipelines = ["example"]
 
   table = [
     {
-      value     = "critical"
+      context   = "log"
+      condition = "severity_number >= SEVERITY_NUMBER_ERROR"
       pipelines = ["example"]
     },
   ]
@@ -28,7 +38,10 @@ bessemer.pipeline "example" {
 }
 "#;
 
-pub(crate) fn build(settings: &RawSettings, _: &Context) -> Result<Built, BuildError> {
+pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    Ok(Built::Route(Arc::new(Routing::new(settings)?)))
+    if settings.from_attribute.is_some() {
+        return Ok(Built::Route(Arc::new(Routing::new(settings.by_value()?)?)));
+    }
+    Ok(Built::Route(Arc::new(Choice::new(&settings, context)?)))
 }

@@ -1,8 +1,11 @@
-//! `otelcol.processor.filter`: drops records, by lists of what to include and exclude.
+//! `otelcol.processor.filter`: drops records, by conditions in OTTL or by lists of what to include
+//! and exclude.
 //!
 //! A batch of which everything stays leaves as the bytes it came in.
 
+pub(crate) mod conditions;
 mod expression;
+mod functions;
 mod legacy;
 mod settings;
 #[cfg(test)]
@@ -11,21 +14,25 @@ mod tests;
 use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
+use bessemer_ottl::{Condition, Context as Ottl};
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step};
 use bessemer_record::{Draft, Item, Signal};
 
 use crate::attributes::filter::Filter as Matches;
+use conditions::{Failures, compile_all};
 use legacy::{Metrics, matches_of_logs};
 pub(crate) use settings::Settings;
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"otelcol.processor.filter "example" {
+  error_mode = "ignore"
+
   logs {
-    exclude {
-      match_type     = "strict"
-      severity_texts = ["DEBUG"]
-    }
+    log_record = [
+      "severity_number < SEVERITY_NUMBER_INFO",
+      `IsMatch(body, "^health check")`,
+    ]
   }
 
   output {
@@ -34,9 +41,9 @@ pub(crate) const EXAMPLE: &str = r#"otelcol.processor.filter "example" {
 }
 "#;
 
-pub(crate) fn build(settings: &RawSettings, _: &Context) -> Result<Built, BuildError> {
+pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    Ok(Built::Step(Arc::new(Filter::new(&settings)?)))
+    Ok(Built::Step(Arc::new(Filter::new(&settings, context)?)))
 }
 
 /// The step.
@@ -45,24 +52,79 @@ struct Filter {
     logs: Matches,
     spans: Matches,
     metrics: Metrics,
+    log_record: Vec<Condition>,
+    metric: Vec<Condition>,
+    datapoint: Vec<Condition>,
+    span: Vec<Condition>,
+    spanevent: Vec<Condition>,
+    failures: Failures,
 }
 
 impl Filter {
-    fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let spans = &settings.spans;
+    fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
+        let functions = functions::functions();
+        let all = |path: &str, context: Ottl, texts: &[String]| {
+            compile_all(path, context, &functions, texts)
+        };
+        let Settings { logs, metrics, traces, spans, .. } = settings;
         Ok(Self {
-            logs: matches_of_logs(&settings.logs)?,
+            logs: matches_of_logs(logs)?,
             spans: Matches::new(spans.include.as_ref(), spans.exclude.as_ref())?,
-            metrics: Metrics::new(&settings.metrics)?,
+            metrics: Metrics::new(metrics)?,
+            log_record: all("logs.log_record", Ottl::Log, &logs.log_record)?,
+            metric: all("metrics.metric", Ottl::Metric, &metrics.metric)?,
+            datapoint: all("metrics.datapoint", Ottl::DataPoint, &metrics.datapoint)?,
+            span: all("traces.span", Ottl::Span, &traces.span)?,
+            spanevent: all("traces.spanevent", Ottl::SpanEvent, &traces.spanevent)?,
+            failures: Failures::new(context, settings.error_mode.unwrap_or_default()),
         })
     }
 
-    fn keeps(&self, draft: &Draft, index: usize) -> bool {
-        match draft.signal() {
+    /// The conditions on records of a signal, and on what is inside them.
+    fn conditions(&self, signal: Signal) -> (&[Condition], &[Condition]) {
+        match signal {
+            Signal::Logs => (&self.log_record, &[]),
+            Signal::Metrics => (&self.metric, &self.datapoint),
+            Signal::Traces => (&self.span, &self.spanevent),
+        }
+    }
+
+    fn keeps(&self, draft: &mut Draft, index: usize, scratch: &mut Scratch) -> bool {
+        let is_included = match draft.signal() {
             Signal::Logs => keeps(&self.logs, draft, index),
             Signal::Traces => keeps(&self.spans, draft, index),
             Signal::Metrics => self.metrics.keeps(draft, index),
+        };
+        let (own, inside) = self.conditions(draft.signal());
+        if !is_included || (own.is_empty() && inside.is_empty()) {
+            return is_included;
         }
+        // Conditions see what earlier steps appended, too.
+        draft.settle_tail(index);
+        !self.failures.any(own, draft, index, scratch)
+            && self.keeps_inside(inside, draft, index, scratch)
+    }
+
+    /// Removes span events or data points; a metric of which none is left goes with them.
+    fn keeps_inside(
+        &self,
+        conditions: &[Condition],
+        draft: &mut Draft,
+        index: usize,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let now = self.failures.environment();
+        let is_metric = draft.signal() == Signal::Metrics;
+        for condition in conditions {
+            match condition.remove_children(draft, index, &now) {
+                Ok(Some(0)) if is_metric => return false,
+                Ok(_) => {}
+                Err(error) => {
+                    self.failures.holds(condition, Err(error), scratch);
+                }
+            }
+        }
+        true
     }
 }
 
@@ -73,10 +135,10 @@ fn keeps(matches: &Matches, draft: &Draft, index: usize) -> bool {
 }
 
 impl Step for Filter {
-    fn run(&self, draft: &mut Draft, _: &mut Scratch) {
+    fn run(&self, draft: &mut Draft, scratch: &mut Scratch) {
         for index in 0..draft.len() {
             let is_left = !draft.items().get(index).is_none_or(Item::is_dropped);
-            if is_left && !self.keeps(draft, index) {
+            if is_left && !self.keeps(draft, index, scratch) {
                 draft.drop_item(index);
             }
         }

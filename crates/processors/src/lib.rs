@@ -12,6 +12,7 @@ mod redaction;
 mod resource;
 mod resourcedetection;
 mod routing;
+mod transform;
 
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
 use bessemer_record::Signal;
@@ -128,6 +129,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<routing::Settings>,
         build: routing::build,
+    },
+    Row {
+        name: "otelcol.processor.transform",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Runs statements in the OpenTelemetry Transformation Language over records.",
+        example: transform::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<transform::Settings>,
+        build: transform::build,
     },
     Row {
         name: "otelcol.connector.routing",

@@ -39,6 +39,7 @@ const SPAN_PRIORITY: &str = "sampling.priority";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     /// The share that is kept, in percent: 100 and more keeps everything, 0 nothing.
+    #[serde(default)]
     pub sampling_percentage: f64,
     /// How a record is decided on.
     #[serde(default)]

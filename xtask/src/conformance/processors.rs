@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use super::batches::{comparable, difference, read, signal};
 use super::{Tally, rows};
 
-const COMPONENTS: [&str; 4] = ["attributes", "filter", "resource", "redaction"];
+const COMPONENTS: [&str; 5] = ["attributes", "filter", "resource", "redaction", "transform"];
 
 pub(super) fn run(folder: &Path) -> Result<Vec<Tally>> {
     let mut tallies = Vec::new();
@@ -30,7 +30,62 @@ pub(super) fn run(folder: &Path) -> Result<Vec<Tally>> {
         }
         tallies.push(tally);
     }
+    let mut tally = Tally::new("ottl/connector_routing.jsonl");
+    for row in rows(&folder.join("connector_routing.jsonl"))? {
+        let id = row.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
+        tally.count(&id, routed(&row).unwrap_or_else(|error| Some(format!("{error:#}"))));
+    }
+    tallies.push(tally);
     Ok(tallies)
+}
+
+/// What is wrong with where the routing connector sends the records of a case.
+fn routed(row: &Json) -> Result<Option<String>> {
+    let signal = signal(row)?;
+    let context = Context::detached();
+    let settings = settings(row.get("config").unwrap_or(&Json::Null));
+    let route = match build("otelcol.connector.routing", &settings, &context)? {
+        Ok(Built::Route(route)) => route,
+        Ok(other) => return Ok(Some(format!("{other:?} is no router"))),
+        Err(reason) => return Ok(Some(reason)),
+    };
+    let batch = read(signal, row.get("input").context("no input")?)?;
+    let mut draft = Draft::from_checked(&batch, &bessemer_record::Tails::none());
+    let mut scratch = Scratch { headers: headers(row), ..Scratch::default() };
+    route.run(&mut draft, &mut scratch);
+    if let Some(reason) = scratch.refusal {
+        return Ok(Some(reason));
+    }
+    let expected = row.get("expect").and_then(Json::as_object).context("no expectation")?;
+    for (name, expected) in expected {
+        let pipeline = format!("{signal}/{name}");
+        let is_sent = |item: &bessemer_record::Item| {
+            let targets = route.targets().get(usize::from(item.route));
+            targets.is_some_and(|target| target.contains(&pipeline)) && !item.is_dropped()
+        };
+        let emitted = draft.fork().emit(|item| if is_sent(item) { 0 } else { u16::MAX }, 1);
+        let found = emitted.into_iter().next();
+        let found = found.map(|one| Checked::check(signal, one.bytes, &Limits::default()));
+        let expected = (!expected.is_null()).then(|| read(signal, expected)).transpose()?;
+        let found = comparable(found.transpose()?.as_ref())?;
+        if let Some(problem) = difference(&found, &comparable(expected.as_ref())?) {
+            return Ok(Some(format!("{pipeline}: {problem}")));
+        }
+    }
+    Ok(None)
+}
+
+/// The headers of the request of a case, over either protocol.
+fn headers(row: &Json) -> Vec<(String, String)> {
+    let protocols = ["grpc", "http"]
+        .into_iter()
+        .filter_map(|name| row.get("request_metadata")?.get(name)?.as_object());
+    let mut headers = Vec::new();
+    for (name, values) in protocols.flatten() {
+        let texts = values.as_array().into_iter().flatten().filter_map(Json::as_str);
+        headers.extend(texts.map(|text| (name.to_ascii_lowercase(), text.to_owned())));
+    }
+    headers
 }
 
 /// What is wrong with the outcome of a case.
@@ -62,7 +117,11 @@ fn processed(component: &str, row: &Json) -> Result<std::result::Result<Option<C
     };
     let tails = std::mem::take(&mut *context.tails.lock()).build();
     let mut draft = Draft::from_checked(&batch, &tails);
-    step.run(&mut draft, &mut Scratch::default());
+    let mut scratch = Scratch::default();
+    step.run(&mut draft, &mut scratch);
+    if let Some(reason) = scratch.refusal {
+        return Ok(Err(reason));
+    }
     let emitted = draft.emit(|item| if item.is_dropped() { u16::MAX } else { 0 }, 1);
     let Some(output) = emitted.into_iter().next() else { return Ok(Ok(None)) };
     Ok(Ok(Some(Checked::check(signal, output.bytes, &Limits::default())?)))

@@ -140,7 +140,7 @@ fn holds_any(expressions: &[Expression], metric: &MetricView<'_>) -> bool {
 }
 
 /// Whether something is true of the attributes of a data point.
-fn any_point(metric: &MetricView<'_>, mut is_true: impl FnMut(Map<'_>) -> bool) -> bool {
+pub(super) fn any_point(metric: &MetricView<'_>, mut is_true: impl FnMut(Map<'_>) -> bool) -> bool {
     match metric.data() {
         MetricData::Empty => false,
         MetricData::Gauge(data) => data.points().iter().any(|point| is_true(point.attributes())),

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::ErrorMode;
 use crate::attributes::settings::{
     AttributeSettings, MatchSettings, RegexpSettings, SeveritySettings,
 };
@@ -11,33 +12,35 @@ use crate::attributes::settings::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// Taken for compatibility. It has no effect: what is wrong with `include` and `exclude` is
-    /// found when the configuration is loaded, and then nothing in them can fail.
+    /// What to do where a condition fails on a record: unless it refuses the batch, the record
+    /// stays.
     pub error_mode: Option<ErrorMode>,
     /// Which log records to keep.
     pub logs: LogSettings,
     /// Which metrics to keep.
     pub metrics: MetricSettings,
+    /// Which spans to drop, by conditions.
+    pub traces: TraceSettings,
     /// Which spans to keep, by lists.
     pub spans: SpanSettings,
 }
 
-/// What to do where something fails on a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ErrorMode {
-    /// Report it and go on.
-    Ignore,
-    /// Go on.
-    Silent,
-    /// Refuse the batch.
-    Propagate,
+/// Which spans to drop.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TraceSettings {
+    /// Conditions in OTTL: a span for which one holds is dropped.
+    pub span: Vec<String>,
+    /// Conditions in OTTL: an event of a span for which one holds is dropped.
+    pub spanevent: Vec<String>,
 }
 
 /// Which log records to keep.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogSettings {
+    /// Conditions in OTTL: a log record for which one holds is dropped.
+    pub log_record: Vec<String>,
     /// Only what matches is kept.
     pub include: Option<LogMatchSettings>,
     /// What matches is dropped; looked at after `include`.
@@ -81,6 +84,12 @@ pub(crate) enum MatchType {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct MetricSettings {
+    /// Conditions in OTTL: a metric for which one holds is dropped. Beside the language's own
+    /// functions there are `HasAttrKeyOnDatapoint(key)` and `HasAttrOnDatapoint(key, value)`.
+    pub metric: Vec<String>,
+    /// Conditions in OTTL: a data point for which one holds is dropped, and a metric with its last
+    /// one.
+    pub datapoint: Vec<String>,
     /// Only what matches is kept.
     pub include: Option<MetricMatchSettings>,
     /// What matches is dropped; looked at after `include`.

@@ -6,7 +6,7 @@ use super::*;
 use crate::attributes::testing::{JSON_SIGNALS, JsonSignal, through};
 
 fn step(settings: Json) -> Result<Filter, SettingsError> {
-    Filter::new(&serde_json::from_value(settings).unwrap())
+    Filter::new(&serde_json::from_value(settings).unwrap(), &Context::detached())
 }
 
 /// The names of what a filter keeps of three records: of resource `r1` the records `a` and `b`, of

@@ -121,6 +121,21 @@ impl Draft {
         self.columns.items = items;
     }
 
+    /// Puts several items in the place of one, in this order, each with a message of its own; all
+    /// else that is known of the item is true of each.
+    pub fn divide_item(&mut self, index: usize, messages: &[Vec<u8>]) {
+        let Some(item) = self.columns.items.get(index).copied() else { return };
+        let mut pieces = Vec::with_capacity(messages.len());
+        for message in messages {
+            self.replace_item(index, |_, out| out.extend_from_slice(message));
+            pieces.extend(self.items().get(index).copied());
+            if let Some(slot) = self.columns.items.get_mut(index) {
+                *slot = item;
+            }
+        }
+        self.columns.items.splice(index..=index, pieces);
+    }
+
     /// Lets no batch be the input itself, in which containers without an item take room.
     pub(crate) fn drop_empty_containers(&mut self) {
         self.changed = true;
