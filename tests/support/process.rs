@@ -1,9 +1,11 @@
 //! Starts the built binary with a configuration, asks its admin port, ends it in every way.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -160,9 +162,21 @@ impl Drop for Bessemer {
     }
 }
 
-/// An address on loopback that was free a moment ago.
+/// An address on loopback that was free a moment ago, never the same twice: the system may give a
+/// port again that was just let go.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static GIVEN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap();
+    let mut taken = Vec::new();
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        if given.insert(address) {
+            return address;
+        }
+        // Held while looking on, or the system might give it again and again.
+        taken.push(listener);
+    }
 }
 
 /// Waits for a condition, at most `limit`.
