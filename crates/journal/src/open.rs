@@ -104,7 +104,10 @@ pub(crate) fn open(
     let cursor_path = dir.join("cursors");
     let areas = read_cursors(&env, &cursor_path)?;
     let mut inventory = take_inventory(&env, &main_dir, Kind::Main).map_err(failed(&main_dir))?;
-    let incarnation = incarnation(&env, &areas, &inventory);
+    let spills = inventories_below(&env, &dir, Kind::Spill).map_err(failed(&dir))?;
+    let dead = inventories_below(&env, &dir, Kind::Dead).map_err(failed(&dir))?;
+    let beside = spills.iter().chain(&dead).map(|(_, inventory)| inventory);
+    let incarnation = incarnation(&env, &areas, &inventory, beside);
     inventory.keep_only(incarnation);
     let mut report = OpenReport { incarnation, ..OpenReport::default() };
     let areas = if areas.incarnation.is_none_or(|found| found == incarnation) {
@@ -115,8 +118,8 @@ pub(crate) fn open(
     };
     let logs = LogSpecs::new(&options, incarnation);
     let mut opening = Opening { env, options, incarnation, logs, report, blanks: Vec::new() };
-    let spills = opening.logs_below("spill", Kind::Spill).map_err(failed(&dir))?;
-    let dead = opening.logs_below("dead", Kind::Dead).map_err(failed(&dir))?;
+    let spills = opening.load_all(spills).map_err(failed(&dir))?;
+    let dead = opening.load_all(dead).map_err(failed(&dir))?;
     let everything = Everything { areas, inventory, spills, dead, lock, drive };
     opening.assemble(specs, everything).map_err(failed(&dir))
 }
@@ -145,14 +148,32 @@ fn check_sinks(specs: &[SinkSpec]) -> Result<(), OpenError> {
     Ok(())
 }
 
-// The cursor file says which journal this is, unless all segments disagree.
-fn incarnation(env: &Env, areas: &Areas, inventory: &Inventory) -> u64 {
+// What is in the directories below that of a kind, by the component id they are named after.
+fn inventories_below(env: &Env, dir: &Path, kind: Kind) -> io::Result<Vec<(String, Inventory)>> {
+    let below = dir.join(if kind == Kind::Dead { "dead" } else { "spill" });
+    let mut found = Vec::new();
+    for name in env.disk.list(&below)? {
+        let Some(id) = name.to_str().and_then(unescape) else { continue };
+        found.push((id, take_inventory(env, &below.join(&name), kind)?));
+    }
+    Ok(found)
+}
+
+// The cursor file says which journal this is, unless all segments disagree. Without it, and with
+// nothing in the main log, dead letters and what was spilled still belong to somebody.
+fn incarnation<'a>(
+    env: &Env,
+    areas: &Areas,
+    main: &Inventory,
+    mut beside: impl Iterator<Item = &'a Inventory>,
+) -> u64 {
     let backed = |incarnation: &u64| {
-        let mut headers = inventory.headers().map(|header| header.incarnation).peekable();
+        let mut headers = main.headers().map(|header| header.incarnation).peekable();
         headers.peek().is_none() || headers.any(|one| one == *incarnation)
     };
     let said = areas.incarnation.filter(backed);
-    said.or_else(|| inventory.incarnation()).unwrap_or_else(|| env.random.next_u64())
+    let found = || main.incarnation().or_else(|| beside.find_map(Inventory::incarnation));
+    said.or_else(found).unwrap_or_else(|| env.random.next_u64())
 }
 
 // What another journal wrote says nothing about this one, and may be wanted there.
@@ -163,14 +184,9 @@ fn put_aside(env: &Env, cursors: &Path) -> io::Result<Parked> {
 }
 
 impl Opening {
-    // The logs in the directories below `kind_dir`, one per component id.
-    fn logs_below(&mut self, kind_dir: &str, kind: Kind) -> io::Result<Vec<Found>> {
-        let below = self.options.dir.join(kind_dir);
+    fn load_all(&mut self, inventories: Vec<(String, Inventory)>) -> io::Result<Vec<Found>> {
         let mut found = Vec::new();
-        for name in self.env.disk.list(&below)? {
-            let Some(id) = name.to_str().and_then(unescape) else { continue };
-            let dir = below.join(&name);
-            let mut inventory = take_inventory(&self.env, &dir, kind)?;
+        for (id, mut inventory) in inventories {
             inventory.keep_only(self.incarnation);
             let next_id = inventory.next_id;
             let after = |first: u64| first.saturating_add(NUMBERS_SKIPPED);

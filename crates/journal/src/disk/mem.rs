@@ -115,7 +115,7 @@ struct State {
 #[derive(Clone)]
 enum NameChange {
     Link(Arc<Path>, u64),
-    Rename(Arc<Path>, Arc<Path>),
+    Rename(Arc<Path>, Arc<Path>, u64),
     Unlink(Arc<Path>),
 }
 
@@ -328,7 +328,7 @@ impl Disk for MemDisk {
         let mut state = self.state.lock();
         let inode = state.names.remove(from).ok_or_else(|| missing(from))?;
         let replaced = state.names.insert(to.into(), inode);
-        state.pending.push(NameChange::Rename(from.into(), to.into()));
+        state.pending.push(NameChange::Rename(from.into(), to.into(), inode));
         if let Some(replaced) = replaced {
             state.release(replaced);
         }

@@ -14,7 +14,7 @@ use bessemer_journal::{
 use bessemer_runtime::SystemRandom;
 use futures_util::FutureExt;
 
-use crate::harness::{A, Again, B, C, Live, ManualClock, Oracle, World, entry, payload};
+use crate::harness::{A, Again, B, C, DIR, Live, ManualClock, Oracle, World, entry, payload};
 
 fn letter(number: u64, len: usize) -> DeadLetter {
     DeadLetter {
@@ -41,6 +41,19 @@ fn bury(live: &mut Live, letters: Vec<DeadLetter>) -> Result<(), DeadLetterError
 fn letters(live: &Live) -> Vec<DeadLetter> {
     let Some(letters) = live.journal.dead_letters("a") else { return Vec::new() };
     letters.map(|stored| stored.unwrap().letter).collect()
+}
+
+#[test]
+fn dead_letters_outlive_the_cursor_file_when_the_main_log_is_empty() {
+    let world = World::new(1);
+    let mut live = world.open();
+    let kept = vec![letter(0, 100), letter(1, 100)];
+    bury(&mut live, kept.clone()).unwrap();
+    live.finish();
+    world.disk.remove(&Path::new(DIR).join("cursors"));
+    let (live, report) = world.try_open().unwrap();
+    assert_eq!(letters(&live), kept);
+    assert_eq!(report.parked, []);
 }
 
 #[test]

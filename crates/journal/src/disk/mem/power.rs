@@ -101,7 +101,7 @@ pub fn chance(unit: Unit, random: &dyn Random) -> Fate {
 impl NameChange {
     pub(super) fn concerns(&self, dir: &Path) -> bool {
         let path = match self {
-            Self::Link(path, _) | Self::Unlink(path) | Self::Rename(_, path) => path,
+            Self::Link(path, _) | Self::Unlink(path) | Self::Rename(_, path, _) => path,
         };
         path.parent() == Some(dir)
     }
@@ -111,10 +111,12 @@ impl NameChange {
             Self::Link(path, inode) => {
                 names.insert(Arc::clone(path), *inode);
             }
-            Self::Rename(from, to) => {
-                if let Some(inode) = names.remove(from) {
-                    names.insert(Arc::clone(to), inode);
+            // It names a file, not whatever had the old name in what reached the disk.
+            Self::Rename(from, to, inode) => {
+                if names.get(from) == Some(inode) {
+                    names.remove(from);
                 }
+                names.insert(Arc::clone(to), *inode);
             }
             Self::Unlink(path) => {
                 names.remove(path);
