@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::is_full_proof;
 use crate::load::{Ledger, Load, Protocol};
@@ -56,7 +56,54 @@ otelcol.exporter.otlphttp "all" {{
 #[test]
 fn acked_records_survive_kill_9() {
     let _alone = crate::alone();
+    if let Some((time, seed)) = crate::soak() {
+        return soak(time, seed);
+    }
     let kills = if is_full_proof() { 200 } else { 8 };
+    say(&play(kills, 0x5eed).to_string());
+}
+
+/// Kills of a soak after which everything acknowledged is waited for and compared.
+const KILLS_OF_A_ROUND: u64 = 100;
+
+/// What a play saw.
+#[derive(Default)]
+struct Tally {
+    kills: u64,
+    records: u64,
+    duplicates: u64,
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kills, records, duplicates } = self;
+        write!(f, "{duplicates} duplicates of {records} records over {kills} kills")
+    }
+}
+
+fn say(figure: &str) {
+    writeln!(std::io::stderr(), "{figure}").unwrap();
+}
+
+/// Round after round for a while. One that finds something ends the test.
+fn soak(time: Duration, first: u64) {
+    let begin = Instant::now();
+    let (mut all, mut seed) = (Tally::default(), first);
+    while begin.elapsed() < time {
+        let one = play(KILLS_OF_A_ROUND, seed);
+        all.kills += one.kills;
+        all.records += one.records;
+        all.duplicates += one.duplicates;
+        seed += 1;
+    }
+    let Tally { kills, records, duplicates } = all;
+    say(&format!(
+        "soak-row {{\"kind\":\"kills\",\"seed_first\":{first},\"seed_end\":{seed},\"kills\":{kills},\
+         \"records_checked\":{records},\"duplicates\":{duplicates},\"lost\":0,\"corrupt\":0}}"
+    ));
+}
+
+fn play(kills: u64, seed: u64) -> Tally {
     let (urgent, all) = (Sink::start(), Sink::start());
     let (http, grpc) = (free_address(), free_address());
     let mut bessemer = Bessemer::new(config(http, grpc, [&urgent, &all]));
@@ -64,7 +111,7 @@ fn acked_records_survive_kill_9() {
     let clients =
         [Protocol::Http(http), Protocol::Http(http), Protocol::Grpc(grpc), Protocol::Grpc(grpc)];
     let load = Load::start(&clients, RECORDS, Duration::ZERO);
-    let mut moments = Moments(0x5eed);
+    let mut moments = Moments(seed);
     for kill in 0..kills {
         std::thread::park_timeout(moments.next());
         bessemer.kill();
@@ -78,22 +125,26 @@ fn acked_records_survive_kill_9() {
     wait_until(Duration::from_mins(2), "delivered", || {
         all.has_all(ledger.acked.iter()) && urgent.has_all(critical.iter())
     });
-    check(&all, &ledger, kills);
-    check(&urgent, &ledger, kills);
+    let mut tally = Tally { kills, ..Tally::default() };
+    for sink in [&all, &urgent] {
+        let (records, duplicates) = check(sink, &ledger, kills);
+        tally.records += records;
+        tally.duplicates += duplicates;
+    }
     assert_eq!(bessemer.stop(), 0);
+    tally
 }
 
-fn check(sink: &Sink, ledger: &Ledger, kills: u64) {
+/// The records that a destination got, and how many of them again.
+fn check(sink: &Sink, ledger: &Ledger, kills: u64) -> (u64, u64) {
     assert_eq!(sink.corrupt(), 0, "corrupt records");
     let seen = sink.seen();
     let invented: Vec<&u64> = seen.keys().filter(|id| !ledger.claimed.contains(id)).collect();
     assert!(invented.is_empty(), "never sent: {invented:?}");
     let duplicates: u64 = seen.values().map(|count| u64::from(*count) - 1).sum();
-    let records = seen.len();
     let bound = kills * IN_FLIGHT_RECORDS_MAX;
-    let told = format!("{duplicates} duplicates of {records} records over {kills} kills");
-    writeln!(std::io::stderr(), "{told}").unwrap();
-    assert!(duplicates <= bound, "{told}, at most {bound} were in flight");
+    assert!(duplicates <= bound, "{duplicates} duplicates, at most {bound} were in flight");
+    (seen.len() as u64, duplicates)
 }
 
 /// Moments from 5 to 300 milliseconds, the same in every run.

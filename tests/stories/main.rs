@@ -27,6 +27,13 @@ fn alone() -> MutexGuard<'static, ()> {
     MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long a soak plays, and its first seed.
+fn soak() -> Option<(std::time::Duration, u64)> {
+    let number = |name: &str| Some(std::env::var(name).ok()?.parse::<u64>().expect("a number"));
+    let seconds = number("BESSEMER_SOAK_SECONDS")?;
+    Some((std::time::Duration::from_secs(seconds), number("BESSEMER_SOAK_SEED").unwrap_or(1_000)))
+}
+
 /// Whether the published sizes are to be run.
 fn is_full_proof() -> bool {
     std::env::var("BESSEMER_PROOF").is_ok_and(|proof| proof == "ci")

@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: runs the simulation, the crash-state explorer and kills of the real binary
-//! for a while, and appends what was measured to `trust/ledger.jsonl`.
+//! `cargo xtask soak`: runs the crash-state explorer, the simulation, kills of the real binary and
+//! the fuzz targets for a while, and appends what was measured to `trust/ledger.jsonl`.
 //!
 //! The tests print one `soak-row` of figures each. A run that fails has found something: its row
 //! says so, and its seed is in the output.
@@ -13,22 +13,32 @@ use serde_json::{Map, Value, json};
 use crate::trust;
 
 /// What is run, with its share of the time in percent.
-const RUNS: [Run; 2] = [
+const RUNS: [Run; 3] = [
     Run {
         kind: "crash_states",
         package: "bessemer-journal",
         test: "proof",
         case: "no_crash_state",
-        share: 50,
+        share: 40,
     },
     Run {
         kind: "simulation",
         package: "bessemer-pipeline",
         test: "simulation",
         case: "whatever_a_seed",
-        share: 50,
+        share: 25,
+    },
+    Run {
+        kind: "kills",
+        package: "bessemer",
+        test: "stories",
+        case: "acked_records_survive_kill_9",
+        share: 20,
     },
 ];
+
+/// What of the time the fuzz targets share, in percent.
+const FUZZ_SHARE: u64 = 15;
 
 struct Run {
     kind: &'static str,
@@ -59,7 +69,50 @@ pub fn soak(root: &Path, minutes: u64, seed: u64) -> Result<Vec<Value>> {
             bail!("{}\n{} found something", text(&output), run.kind);
         }
     }
-    Ok(rows)
+    let (row, failure) = fuzz(root, minutes * 60 * FUZZ_SHARE / 100, &commit)?;
+    trust::append(root, &row)?;
+    rows.push(row);
+    match failure {
+        Some(told) => bail!("{told}"),
+        None => Ok(rows),
+    }
+}
+
+// All targets one after another. Needs cargo-fuzz and a nightly toolchain.
+fn fuzz(root: &Path, seconds: u64, commit: &str) -> Result<(Value, Option<String>)> {
+    let cargo = |words: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(["+nightly", "fuzz"]).args(words).current_dir(root);
+        command
+    };
+    let targets = line(&mut cargo(&["list"]))?;
+    line(&mut cargo(&["build"]))?;
+    let targets: Vec<&str> = targets.lines().collect();
+    let share = (seconds / targets.len().max(1) as u64).max(1);
+    let (before, mut executions, mut failure) = (cpu_seconds()?, 0, None);
+    for target in targets {
+        let time = format!("-max_total_time={share}");
+        let output =
+            cargo(&["run", target, "--", &time, "-print_final_stats=1", "-timeout=10"]).output()?;
+        let told = text(&output);
+        let figure = "stat::number_of_executed_units:";
+        let found = told.lines().find_map(|line| line.strip_prefix(figure)?.trim().parse().ok());
+        executions += found.unwrap_or(0_u64);
+        if !output.status.success() {
+            failure = Some(format!("{told}\nfuzz target {target} found something"));
+            break;
+        }
+    }
+    let result = if failure.is_none() { "passed" } else { "failed" };
+    let row = json!({
+        "kind": "fuzz", "commit": commit, "date": today()?, "fuzz_executions": executions,
+        "cpu_seconds": cpu_seconds()? - before, "result": result,
+    });
+    Ok((row, failure))
+}
+
+fn today() -> Result<String> {
+    line(Command::new("date").args(["-u", "+%Y-%m-%d"]))
 }
 
 impl Run {
@@ -95,7 +148,7 @@ impl Run {
         let passed = output.status.success() && figures.is_some();
         row.insert("kind".into(), json!(self.kind));
         row.insert("commit".into(), json!(commit));
-        row.insert("date".into(), json!(line(Command::new("date").args(["-u", "+%Y-%m-%d"]))?));
+        row.insert("date".into(), json!(today()?));
         row.insert("cpu_seconds".into(), json!(cpu_seconds));
         row.insert("result".into(), json!(if passed { "passed" } else { "failed" }));
         Ok(Value::Object(row))
