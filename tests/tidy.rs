@@ -77,6 +77,11 @@ fn links_between_pages_resolve() {
 }
 
 #[test]
+fn every_trust_case_names_tests_that_exist() {
+    holds("every_trust_case_names_tests_that_exist");
+}
+
+#[test]
 fn change_fragments_are_one_sentence() {
     holds("change_fragments_are_one_sentence");
 }

@@ -6,6 +6,7 @@ mod layers;
 mod pages;
 mod source;
 mod tree;
+mod trust;
 
 use std::fmt;
 
@@ -64,6 +65,7 @@ pub const RULES: &[Rule] = &[
     Rule { name: "architecture_names_only_paths_that_exist", check: pages::paths_named },
     Rule { name: "links_between_pages_resolve", check: pages::links },
     Rule { name: "change_fragments_are_one_sentence", check: pages::fragments },
+    Rule { name: "every_trust_case_names_tests_that_exist", check: trust::cases },
 ];
 
 #[cfg(test)]
