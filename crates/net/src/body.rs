@@ -11,6 +11,7 @@ pub mod encoding;
 mod gzip;
 mod inflate;
 mod request;
+mod room;
 mod slots;
 mod slow;
 

@@ -10,6 +10,7 @@ use std::task::Poll;
 use bessemer_runtime::{Budget, Permit};
 use bytes::Bytes;
 
+use super::room::Room;
 use super::slow::Slow;
 use super::{BodyError, BodyLimits};
 
@@ -26,13 +27,13 @@ pub(crate) struct Collector {
     permit: Permit,
     announced: Option<usize>,
     single: Bytes,
-    buffer: Vec<u8>,
+    buffer: Room,
 }
 
 impl Collector {
     pub(crate) fn new(limit: usize, budget: &Budget) -> Self {
         let permit = budget.empty();
-        Self { limit, permit, announced: None, single: Bytes::new(), buffer: Vec::new() }
+        Self { limit, permit, announced: None, single: Bytes::new(), buffer: Room::new() }
     }
 
     /// Takes note of the length to come; refuses one that passes the limit before reading it.
@@ -51,7 +52,7 @@ impl Collector {
 
     /// The bytes so far.
     pub(crate) fn head(&self) -> &[u8] {
-        if self.buffer.is_empty() { &self.single } else { &self.buffer }
+        if self.buffer.len() == 0 { &self.single } else { self.buffer.filled() }
     }
 
     pub(crate) fn push(&mut self, chunk: Bytes) -> Result<(), BodyError> {
@@ -66,26 +67,23 @@ impl Collector {
         }
         self.make_room(total)?;
         if !self.single.is_empty() {
-            self.buffer.extend_from_slice(&self.single);
+            self.buffer.extend(&self.single);
             self.single = Bytes::new();
         }
-        self.buffer.extend_from_slice(&chunk);
+        self.buffer.extend(&chunk);
         Ok(())
     }
 
     /// The whole body, contiguous.
     pub(crate) fn finish(mut self) -> (Bytes, Permit) {
-        let bytes = if self.buffer.is_empty() {
+        let bytes = if self.buffer.len() == 0 {
             if self.single.len() >= SHARED_MIN {
                 self.single
             } else {
                 Bytes::copy_from_slice(&self.single)
             }
         } else {
-            if self.buffer.len() < self.buffer.capacity() / 2 {
-                self.buffer.shrink_to_fit();
-            }
-            Bytes::from(self.buffer)
+            self.buffer.freeze()
         };
         self.permit.shrink_to(bytes.len() as u64);
         (bytes, self.permit)
@@ -103,7 +101,7 @@ impl Collector {
             Some(_) | None => doubled,
         };
         cover(&mut self.permit, room)?;
-        self.buffer.reserve_exact(room - self.buffer.len());
+        self.buffer.grow(room);
         Ok(())
     }
 }

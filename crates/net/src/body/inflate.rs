@@ -6,6 +6,11 @@
 //! Sizes that the sender claims (gzip's ISIZE, zstd's content size) choose the first allocation and
 //! nothing else.
 //!
+//! A body that grows beyond [`LARGE_MIN`] at a ratio that telemetry does not reach is measured
+//! first: inflated once into the same few pages over and over. A bomb is refused without ever
+//! having been held; anything else is then inflated into a buffer of exactly its size. Measuring is
+//! cheap just where it is needed, since such bytes inflate at the speed of memory.
+//!
 //! Bodies beyond [`LARGE_MIN`] are inflated a few at a time ([`super::slots`]): more at once would
 //! be no faster, and would hold half of every body instead of the whole of some.
 
@@ -16,6 +21,7 @@ use zstd::stream::raw::{Decoder, InBuffer, Operation as _, OutBuffer};
 use super::decoders;
 use super::encoding::Encoding;
 use super::gzip;
+use super::room::Room;
 
 /// The most a step writes when the claimed size does not fit [`WHOLE_MAX`].
 const STEP: usize = 512 << 10;
@@ -25,10 +31,13 @@ const INPUT_STEP: usize = 64 << 10;
 /// a body is large.
 pub(super) const LARGE_MIN: usize = 1 << 20;
 /// The buffer of a large body of unknown size: pages that are never written cost nothing, while
-/// growing step by step would leave a trail of freed buffers.
+/// growing step by step would copy what there is again and again.
 const LARGE_ROOM: usize = 64 << 20;
-/// Larger outputs are not moved to a smaller buffer: the copy would take too long at once.
-const SHRUNK_MAX: usize = 4 << 20;
+/// A body that inflates to so many times its size is measured before it is held. Telemetry is far
+/// below: 5 to 30.
+const MEASURED_RATIO: usize = 100;
+/// What a step of measuring writes: stays in the cache of a core.
+const MEASURE_STEP: usize = 256 << 10;
 /// The most a zstd window holds beside the output.
 const WINDOW_MAX: usize = 8 << 20;
 /// What a decoder holds beside its window.
@@ -72,13 +81,26 @@ pub(super) enum Progress {
 pub(super) struct Inflater {
     encoding: Encoding,
     engine: Engine,
-    output: Vec<u8>,
-    /// Bytes of `output` that were inflated; the rest of its length is zeros.
+    /// What was inflated, or while measuring the last piece of it.
+    output: Room,
+    /// Bytes that were inflated; while not measuring, the rest of `output` is zeros.
     written: usize,
     consumed: usize,
     limit: usize,
     step: usize,
     member: Member,
+    size: Size,
+}
+
+/// What is known of the size.
+#[derive(Clone, Copy)]
+enum Size {
+    /// Nothing; when the output passes `check_at`, the ratio since the last look counts.
+    Unknown { check_at: usize, written: usize, consumed: usize },
+    /// Being found out.
+    Measured,
+    /// It fits.
+    Known,
 }
 
 /// Where in the sequence of gzip members the inflater is; the other formats are one member.
@@ -110,27 +132,39 @@ impl Inflater {
             Encoding::Zstd => Engine::Zstd(decoders::zstd()),
             Encoding::Identity => Engine::Flate(None),
         };
-        // A claim above the limit is most likely true: the whole limit at once saves every copy.
-        let claimed = claimed_size(encoding, encoded).map(|size| size.min(limit));
+        let claimed = claimed_size(encoding, encoded);
         let guess = encoded.len().saturating_mul(8).clamp(FIRST_MIN, STEP);
-        let mut output = Vec::new();
-        output.reserve_exact(first_room(claimed.unwrap_or(guess), limit));
+        let is_bomb = |size: &usize| {
+            *size > limit || (*size > LARGE_MIN && size / MEASURED_RATIO > encoded.len())
+        };
+        let mut output = Room::new();
+        let size = if claimed.as_ref().is_some_and(is_bomb) {
+            Size::Measured
+        } else {
+            output = Room::of(first_room(claimed.unwrap_or(guess), limit));
+            Size::Unknown { check_at: LARGE_MIN, written: 0, consumed: 0 }
+        };
         let step = claimed.filter(|size| *size <= LARGE_MIN).map_or(STEP, |size| size.max(STEP));
-        let member = Member { open: encoding != Encoding::Gzip, started_at: 0, crc: Crc::new() };
-        Self { encoding, engine, output, written: 0, consumed: 0, limit, step, member }
+        let member = Member::first(encoding);
+        Self { encoding, engine, output, written: 0, consumed: 0, limit, step, member, size }
     }
 
     /// The most bytes that output and decoder may hold after the next step; what a budget must
     /// cover.
     pub(super) fn bytes_after_step(&self) -> usize {
-        let output = self.output_after_step();
-        let window = if self.encoding == Encoding::Zstd { output.min(WINDOW_MAX) } else { 0 };
+        let inflated = self.output_after_step();
+        let output = if self.is_measuring() { MEASURE_STEP } else { inflated };
+        let window = if self.encoding == Encoding::Zstd { inflated.min(WINDOW_MAX) } else { 0 };
         output + window + DECODER_BYTES
     }
 
     /// Whether the next step makes it a large body.
     pub(super) fn is_large_after_step(&self) -> bool {
-        self.output_after_step() > LARGE_MIN
+        self.is_measuring() || self.output_after_step() > LARGE_MIN
+    }
+
+    fn is_measuring(&self) -> bool {
+        matches!(self.size, Size::Measured)
     }
 
     fn output_after_step(&self) -> usize {
@@ -139,6 +173,9 @@ impl Inflater {
 
     /// Inflates the next piece of `encoded`, the same bytes at every call.
     pub(super) fn step(&mut self, encoded: &[u8]) -> Result<Progress, InflateError> {
+        if self.grows_like_a_bomb() {
+            self.begin_again(Size::Measured)?;
+        }
         if !self.member.open {
             let rest = encoded.get(self.consumed..).unwrap_or_default();
             let header = gzip::header_bytes(rest).map_err(|problem| self.invalid(problem))?;
@@ -150,7 +187,14 @@ impl Inflater {
             return Err(self.invalid("the body is larger than what it inflates to"));
         }
         if turn.ended {
-            return self.end_member(encoded);
+            let progress = self.end_member(encoded)?;
+            if progress == Progress::Done && self.is_measuring() {
+                let size = self.written;
+                self.begin_again(Size::Known)?;
+                self.output = Room::of(size);
+                return Ok(Progress::More);
+            }
+            return Ok(progress);
         }
         if turn.read == 0 && turn.wrote == 0 {
             return Err(self.invalid("the body ends in the middle"));
@@ -158,14 +202,43 @@ impl Inflater {
         Ok(Progress::More)
     }
 
+    /// Whether what came since the last look has the ratio of a bomb. Looked at every now and then,
+    /// so that no ordinary beginning hides what follows.
+    fn grows_like_a_bomb(&mut self) -> bool {
+        let after_step = self.output_after_step();
+        let Size::Unknown { check_at, written, consumed } = self.size else { return false };
+        if after_step <= check_at {
+            return false;
+        }
+        let check_at = after_step.saturating_add(LARGE_MIN);
+        self.size = Size::Unknown { check_at, written: self.written, consumed: self.consumed };
+        (self.written - written) / MEASURED_RATIO > self.consumed - consumed
+    }
+
+    /// Goes back to the first byte, to measure or because the size is known.
+    fn begin_again(&mut self, size: Size) -> Result<(), InflateError> {
+        let is_reset = match &mut self.engine {
+            Engine::Flate(Some(flate)) => {
+                flate.reset(self.encoding == Encoding::Deflate);
+                true
+            }
+            Engine::Zstd(Some(zstd)) => zstd.reinit().is_ok(),
+            Engine::Flate(None) | Engine::Zstd(None) => false,
+        };
+        if !is_reset {
+            return Err(self.invalid("there is no decoder"));
+        }
+        self.output = Room::new();
+        self.member = Member::first(self.encoding);
+        (self.written, self.consumed, self.size) = (0, 0, size);
+        Ok(())
+    }
+
     /// The inflated bytes, after [`Progress::Done`].
     pub(super) fn finish(mut self) -> Bytes {
-        let mut output = std::mem::take(&mut self.output);
+        let mut output = std::mem::replace(&mut self.output, Room::new());
         output.truncate(self.written);
-        if self.written < output.capacity() / 2 && self.written <= SHRUNK_MAX {
-            output.shrink_to_fit();
-        }
-        Bytes::from(output)
+        output.freeze()
     }
 
     /// One call of the decoder into the free part of the output, or into one spare byte when the
@@ -173,15 +246,21 @@ impl Inflater {
     fn turn(&mut self, encoded: &[u8]) -> Result<Turn, InflateError> {
         let input_end = encoded.len().min(self.consumed.saturating_add(INPUT_STEP));
         let input = encoded.get(self.consumed..input_end).unwrap_or_default();
-        let full = self.written == self.output.capacity() || self.written == self.limit;
+        let measuring = self.is_measuring();
+        let full =
+            self.written == self.limit || (!measuring && self.written == self.output.capacity());
         let mut spare = [0_u8; 1];
+        let from = if measuring { 0 } else { self.written };
         let turn = if full {
             self.engine.run(input, &mut spare)
         } else {
-            let end = self.output.capacity().min(self.output_after_step());
-            self.output.resize(end.max(self.written), 0);
-            let free = self.output.get_mut(self.written..).unwrap_or_default();
-            self.engine.run(input, free)
+            let end = if measuring {
+                MEASURE_STEP.min(self.limit - self.written)
+            } else {
+                self.output.capacity().min(self.output_after_step())
+            };
+            self.output.grow(end);
+            self.engine.run(input, self.output.window(from, end))
         };
         let turn = turn.map_err(|problem| self.invalid(problem))?;
         self.consumed += turn.read;
@@ -191,7 +270,7 @@ impl Inflater {
             self.written += turn.wrote;
         }
         if self.encoding == Encoding::Gzip {
-            let fresh = self.output.get(self.written - turn.wrote..self.written);
+            let fresh = self.output.filled().get(from..from + turn.wrote);
             self.member.crc.update(fresh.unwrap_or_default());
         }
         Ok(turn)
@@ -206,8 +285,8 @@ impl Inflater {
         let doubled = self.output.capacity().saturating_mul(2);
         let wanted = if doubled > LARGE_MIN { doubled.max(LARGE_ROOM) } else { doubled };
         let room = first_room(wanted, self.limit);
-        self.output.reserve_exact(room.saturating_sub(self.output.len()));
-        self.output.extend(byte);
+        self.output.grow(room);
+        self.output.extend(&byte);
         self.written += 1;
         Ok(())
     }
@@ -237,6 +316,12 @@ impl Inflater {
 
     fn invalid(&self, problem: &'static str) -> InflateError {
         InflateError::Invalid { encoding: self.encoding, offset: self.consumed, problem }
+    }
+}
+
+impl Member {
+    fn first(encoding: Encoding) -> Self {
+        Self { open: encoding != Encoding::Gzip, started_at: 0, crc: Crc::new() }
     }
 }
 

@@ -128,6 +128,69 @@ fn members_that_inflate_to_nothing_end_as_an_attack() {
     assert_eq!(problem(Encoding::Deflate, encoded), expected);
 }
 
+/// Zeros as each encoding packs them, in one piece and, where there are such, in several.
+fn zeros_packed(size: usize) -> Vec<(Encoding, Bytes)> {
+    let zeros = vec![0; size];
+    let one = [Encoding::Gzip, Encoding::Zstd, Encoding::Deflate]
+        .map(|encoding| (encoding, compress(encoding, &zeros).unwrap()));
+    let several = [Encoding::Gzip, Encoding::Zstd].map(|encoding| {
+        let parts = zeros.chunks(size / 3).map(|part| compress(encoding, part).unwrap());
+        (encoding, Bytes::from(parts.collect::<Vec<_>>().concat()))
+    });
+    one.into_iter().chain(several).collect()
+}
+
+#[test]
+fn what_packs_like_a_bomb_and_fits_is_inflated_whole() {
+    let size = 5 << 20;
+    for (encoding, packed) in zeros_packed(size) {
+        assert!(size / packed.len() > MEASURED_RATIO, "{encoding}");
+        for limit in [size, size + 1, 8 * size] {
+            let inflated = inflate(encoding, &packed, limit).unwrap();
+            assert!(inflated.len() == size && inflated.iter().all(|byte| *byte == 0), "{encoding}");
+        }
+        let limit = size - 1;
+        assert_eq!(inflate(encoding, &packed, limit), Err(InflateError::TooLarge { limit }));
+    }
+}
+
+#[test]
+fn a_bomb_is_refused_without_ever_being_held() {
+    let plain = telemetry(900_000);
+    for (encoding, packed) in zeros_packed(40 << 20) {
+        if encoding == Encoding::Deflate {
+            continue;
+        }
+        // Behind an ordinary beginning, which lowers the ratio of the whole.
+        for packed in
+            [packed.clone(), [compress(encoding, &plain).unwrap(), packed].concat().into()]
+        {
+            let limit = 30 << 20;
+            let mut inflater = Inflater::new(encoding, &packed, limit);
+            let mut held_max = 0;
+            let error = loop {
+                held_max = held_max.max(inflater.output.len());
+                match inflater.step(&packed) {
+                    Ok(Progress::More) => {}
+                    Ok(Progress::Done) => panic!("{encoding}: fits"),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error, InflateError::TooLarge { limit });
+            assert!(held_max <= 4 << 20, "{encoding}: {held_max} bytes");
+        }
+    }
+}
+
+#[test]
+fn damage_behind_a_bomb_that_fits_is_named() {
+    for (encoding, packed) in zeros_packed(5 << 20) {
+        let cut = packed.slice(..packed.len() - 3);
+        let found = inflate(encoding, &cut, 8 << 20);
+        assert!(matches!(found, Err(InflateError::Invalid { .. })), "{encoding}: {found:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
