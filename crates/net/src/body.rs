@@ -10,6 +10,7 @@ mod decoders;
 pub mod encoding;
 mod gzip;
 mod inflate;
+mod linger;
 mod request;
 mod room;
 mod slots;
@@ -27,6 +28,7 @@ pub(crate) use collect::{Collector, collect};
 use inflate::{Inflater, Progress};
 
 pub use encoding::{ACCEPTED, CompressError, Encoding, InflateError, compress, inflate};
+pub use linger::linger;
 pub use request::Body;
 
 /// What one request body may cost.

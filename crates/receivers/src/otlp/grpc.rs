@@ -1,6 +1,6 @@
 //! OTLP over gRPC: the unary `Export` of three services, messages handed on as bytes.
 
-use bessemer_net::body::{Body, BodyLimits};
+use bessemer_net::body::{self, Body, BodyLimits};
 use bessemer_net::grpc::{self, Code, Status};
 use bessemer_net::listen::{Handler, Peer, Reply};
 use bessemer_pipeline::{Incoming, Outlet};
@@ -37,12 +37,14 @@ impl Grpc {
     async fn answer(&self, request: Request<Body>) -> Response<Reply> {
         if !grpc::is_grpc(&request) || request.method() != Method::POST {
             let text = "415 this port takes gRPC calls; OTLP over HTTP has a port of its own\n";
+            linger(request).await;
             return Reply::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, "text/plain", text);
         }
         let path = request.uri().path();
         let signal = EXPORT.iter().find(|(known, _)| *known == path).map(|(_, signal)| *signal);
         let Some(signal) = signal.filter(|signal| self.outlet.accepts(*signal)) else {
             let message = format!("unknown or unwired method {path}");
+            linger(request).await;
             return grpc::reply_status(&Status::new(Code::Unimplemented, message));
         };
         let deadline = grpc::timeout(request.headers());
@@ -83,6 +85,11 @@ impl Grpc {
             Err(refusal) => grpc::reply_status(&answer::grpc_refusal(&refusal)),
         }
     }
+}
+
+async fn linger(request: Request<Body>) {
+    let (parts, body) = request.into_parts();
+    body::linger(&parts, body).await;
 }
 
 impl Handler for Grpc {

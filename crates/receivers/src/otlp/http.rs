@@ -46,23 +46,35 @@ impl Http {
 
     async fn answer(&self, request: Request<Body>) -> Response<Reply> {
         let (parts, body) = request.into_parts();
-        let path = parts.uri.path();
-        let signal = self.paths.iter().find(|(known, _)| known == path).map(|(_, signal)| *signal);
-        let Some(signal) = signal.filter(|signal| self.outlet.accepts(*signal)) else {
-            return Reply::of(StatusCode::NOT_FOUND, TEXT, "404 page not found\n");
-        };
-        if parts.method != Method::POST {
-            let mut response = Reply::of(StatusCode::METHOD_NOT_ALLOWED, TEXT, WRONG_METHOD);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            return response;
-        }
-        let Some(form) = form(&parts) else {
-            return Reply::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, TEXT, WRONG_TYPE);
+        let (signal, form) = match self.accept(&parts) {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                body::linger(&parts, body).await;
+                return *refusal;
+            }
         };
         match self.take(&parts, body, signal, form).await {
             Ok(()) => answer::http_success(form),
             Err(response) => response,
         }
+    }
+
+    /// What a request brings and how, as its headers tell.
+    fn accept(&self, parts: &Parts) -> Result<(Signal, Form), Box<Response<Reply>>> {
+        let path = parts.uri.path();
+        let signal = self.paths.iter().find(|(known, _)| known == path).map(|(_, signal)| *signal);
+        let Some(signal) = signal.filter(|signal| self.outlet.accepts(*signal)) else {
+            return Err(Reply::of(StatusCode::NOT_FOUND, TEXT, "404 page not found\n").into());
+        };
+        if parts.method != Method::POST {
+            let mut response = Reply::of(StatusCode::METHOD_NOT_ALLOWED, TEXT, WRONG_METHOD);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            return Err(response.into());
+        }
+        let Some(form) = form(parts) else {
+            return Err(Reply::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, TEXT, WRONG_TYPE).into());
+        };
+        Ok((signal, form))
     }
 
     async fn take(
