@@ -51,6 +51,7 @@ otelcol.exporter.otlphttp "all" {{
 }
 
 /// Scenario: HTTP and gRPC clients send without pause while the process is killed again and again.
+/// Starts are killed as well, three in a row.
 /// Promise: every acknowledged record arrives, unchanged; nothing arrives that was never sent;
 /// duplicates stay below what was in flight; each start is ready within two seconds.
 #[test]
@@ -59,10 +60,14 @@ fn acked_records_survive_kill_9() {
     if let Some((time, seed)) = crate::soak() {
         return soak(time, seed);
     }
-    let kills = if is_full_proof() { 200 } else { 8 };
+    let kills = if is_full_proof() { 500 } else { 10 };
     say(&play(kills, 0x5eed).to_string());
 }
 
+/// One kill in so many hits the start after it too, and the start after that.
+const NESTED_EVERY: u64 = 5;
+/// Starts in a row that are killed then.
+const NESTED_DEPTH: u64 = 3;
 /// Kills of a soak after which everything acknowledged is waited for and compared.
 const KILLS_OF_A_ROUND: u64 = 100;
 
@@ -112,9 +117,19 @@ fn play(kills: u64, seed: u64) -> Tally {
         [Protocol::Http(http), Protocol::Http(http), Protocol::Grpc(grpc), Protocol::Grpc(grpc)];
     let load = Load::start(&clients, RECORDS, Duration::ZERO);
     let mut moments = Moments(seed);
-    for kill in 0..kills {
+    let mut kill = 0;
+    while kill < kills {
         std::thread::park_timeout(moments.next());
         bessemer.kill();
+        kill += 1;
+        if kill.is_multiple_of(NESTED_EVERY) {
+            for _ in 0..NESTED_DEPTH {
+                bessemer.spawn();
+                std::thread::park_timeout(moments.next() / 8);
+                bessemer.kill();
+                kill += 1;
+            }
+        }
         let ready = bessemer.start();
         assert!(ready < Duration::from_secs(2), "restart {kill} took {ready:?}");
     }
@@ -125,7 +140,7 @@ fn play(kills: u64, seed: u64) -> Tally {
     wait_until(Duration::from_mins(2), "delivered", || {
         all.has_all(ledger.acked.iter()) && urgent.has_all(critical.iter())
     });
-    let mut tally = Tally { kills, ..Tally::default() };
+    let mut tally = Tally { kills: kill, ..Tally::default() };
     for sink in [&all, &urgent] {
         let (records, duplicates) = check(sink, &ledger, kills);
         tally.records += records;

@@ -7,6 +7,7 @@
 #![expect(unreachable_pub, reason = "modules are shared between test programs")]
 
 mod delivery;
+mod disk;
 mod flood;
 mod isolation;
 mod kill;

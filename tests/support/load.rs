@@ -21,22 +21,40 @@ pub fn body_of(id: u64) -> String {
 
 /// An export request with these records.
 pub fn request(ids: impl IntoIterator<Item = u64>) -> Vec<u8> {
+    padded(ids, 0)
+}
+
+/// The same with an attribute of so many bytes that do not pack.
+pub fn padded(ids: impl IntoIterator<Item = u64>, padding: usize) -> Vec<u8> {
     let text = |text: String| AnyValue { value: Some(any_value::Value::StringValue(text)) };
     let record = |id: u64| LogRecord {
         time_unix_nano: 1_700_000_000_000_000_000 + id,
         severity_number: if id.is_multiple_of(20) { 17 } else { 9 },
         body: Some(text(body_of(id))),
-        attributes: vec![KeyValue {
-            key: "id".to_owned(),
-            value: Some(text(id.to_string())),
-            ..KeyValue::default()
-        }],
+        attributes: [("id", id.to_string()), ("padding", noise(id, padding))]
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| KeyValue {
+                key: key.to_owned(),
+                value: Some(text(value)),
+                ..KeyValue::default()
+            })
+            .collect(),
         ..LogRecord::default()
     };
     let records = ids.into_iter().map(record).collect();
     let scope = ScopeLogs { log_records: records, ..ScopeLogs::default() };
     let resource = ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() };
     ExportLogsServiceRequest { resource_logs: vec![resource] }.encode_to_vec()
+}
+
+fn noise(seed: u64, len: usize) -> String {
+    let mut word = seed | 1;
+    let mut letter = || {
+        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'!' + u8::try_from((word >> 33) % 94).unwrap())
+    };
+    (0..len).map(|_| letter()).collect()
 }
 
 /// What an answer said.

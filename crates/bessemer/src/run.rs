@@ -51,6 +51,12 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
     let storage = &process.storage;
     std::fs::create_dir_all(storage)
         .with_context(|| format!("cannot make the data directory {}", storage.display()))?;
+    // SQLite says only that it cannot open the file; the system says why.
+    std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(storage.join("state.db"))
+        .with_context(|| format!("cannot write to the data directory {}", storage.display()))?;
     let state = SqliteState::open(&storage.join("state.db"))
         .with_context(|| format!("cannot open the state file in {}", storage.display()))?;
     let limits = Limits { record_bytes_max: process.record_size.as_usize(), ..Limits::default() };

@@ -34,6 +34,8 @@ pub(crate) enum Stage {
 pub(crate) enum Keep {
     /// The newest, which knows the record numbers.
     Newest,
+    /// The newest, unless it ends at or below this number, which the cursors know for good.
+    Above(u64),
     /// Only one that is being written.
     Active,
 }
@@ -143,10 +145,13 @@ impl Catalog {
     /// The oldest segments of which `free` says so, without those that must stay.
     pub(crate) fn oldest(&self, keep: Keep, mut free: impl FnMut(&Segment) -> bool) -> Vec<u64> {
         let segments = self.segments.lock();
+        let newest = segments.values().next_back();
         let newest = match keep {
-            Keep::Newest => segments.keys().next_back().copied(),
+            Keep::Newest => newest,
+            Keep::Above(known) => newest.filter(|segment| segment.end > known),
             Keep::Active => None,
         };
+        let newest = newest.map(|segment| segment.id);
         let deletable = segments.values().take_while(|segment| {
             Some(segment.id) != newest && segment.stage != Stage::Active && free(segment)
         });

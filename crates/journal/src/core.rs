@@ -39,6 +39,8 @@ pub(crate) struct Core {
     pub dead: Mutex<Vec<Arc<DeadLog>>>,
     pub parked_files: usize,
     pub closed: AtomicBool,
+    /// The last append was refused for lack of space on the disk.
+    pub starved: AtomicBool,
     /// The disk is read where the caller stands: for a simulator without threads.
     pub read_inline: bool,
 }
@@ -269,6 +271,14 @@ impl Core {
     pub(crate) fn durable_lows(&self) -> Vec<[u64; 2]> {
         let cursors = self.cursors.lock();
         (0..self.sinks.len()).map(|sink| cursors.durable_lows(sink)).collect()
+    }
+
+    /// The number below which none is given again, as the cursors of sinks would be found after a
+    /// power cut.
+    pub(crate) fn durable_floor(&self) -> u64 {
+        let cursors = self.cursors.lock();
+        let floors = cursors.areas.iter().map(|area| cursors.file.durable_floor(*area));
+        floors.max().unwrap_or_default()
     }
 
     /// What the budget limits.

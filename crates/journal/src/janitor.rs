@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -173,12 +174,21 @@ impl Janitor {
             || !self
                 .core
                 .main
-                .oldest(Keep::Newest, |segment| !self.needed(segment, &lows))
+                .oldest(self.keep(), |segment| !self.needed(segment, &lows))
                 .is_empty();
         if due {
             self.core.save_cursors();
             self.core.sync_cursors();
             self.cursors_synced_at = now;
+        }
+    }
+
+    // On a full disk the newest segment may be what fills it, with no room for another behind it.
+    fn keep(&self) -> Keep {
+        if self.core.starved.load(Ordering::Relaxed) {
+            Keep::Above(self.core.durable_floor())
+        } else {
+            Keep::Newest
         }
     }
 
@@ -195,8 +205,9 @@ impl Janitor {
         let mut retained = self.settled_bytes(&lows);
         // Replay is a courtesy: it gives way when the budget gets tight.
         let budget = core.options.budget_bytes;
-        let tight = budget.saturating_sub(core.disk_bytes()) < budget / 8;
-        delete_oldest(&core.env, dirs, &core.main, Keep::Newest, |segment| {
+        let tight = budget.saturating_sub(core.disk_bytes()) < budget / 8
+            || core.starved.load(Ordering::Relaxed);
+        delete_oldest(&core.env, dirs, &core.main, self.keep(), |segment| {
             let free =
                 !self.needed(segment, &lows) && (tight || !self.is_retained(segment, retained));
             retained = retained.saturating_sub(segment.file_bytes);

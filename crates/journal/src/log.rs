@@ -104,7 +104,12 @@ impl Log {
             self.retire();
         }
         if let Err(error) = self.attempt(blocks) {
-            tracing::warn!(%error, log = %self.spec.dir.display(), "segment abandoned");
+            if is_full(&error) {
+                // The writer says it, once.
+                tracing::debug!(%error, log = %self.spec.dir.display(), "segment left");
+            } else {
+                tracing::warn!(%error, log = %self.spec.dir.display(), "segment abandoned");
+            }
             self.abandon(&error);
             if let Err(error) = self.attempt(blocks) {
                 self.abandon(&error);

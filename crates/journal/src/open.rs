@@ -245,6 +245,7 @@ impl Opening {
             dead: Mutex::new(dead.iter().map(|dead| Arc::clone(&dead.shared)).collect()),
             parked_files: self.report.parked.len(),
             closed: AtomicBool::new(false),
+            starved: AtomicBool::new(false),
             read_inline: drive == Drive::Stepped,
             main: Arc::clone(&main),
             options: self.options,

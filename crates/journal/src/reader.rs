@@ -141,6 +141,8 @@ impl Reader {
             Lookup::Older => Step::Disk(position),
             Lookup::Nothing(end) => {
                 self.core.skip_to(self.sink, self.lane, self.epoch, end);
+                // An open file keeps its space though it is deleted.
+                self.walk = Walk::default();
                 Step::Tail
             }
         }

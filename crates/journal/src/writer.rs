@@ -2,6 +2,7 @@
 //! acknowledged.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -162,12 +163,17 @@ impl Writer {
         }
         self.log.commit(&blocks).map_err(|error| match error {
             CommitError::Full(error) => {
-                tracing::warn!(%error, "no space to append");
+                if !self.core.starved.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%error, "no space to append, clients are told to come back");
+                }
                 self.core.chores.wake();
                 AppendError::Full { of: FullOf::Disk, retry_after: RETRY_AFTER }
             }
             CommitError::Io(error) => AppendError::Io(Arc::new(error)),
         })?;
+        if self.core.starved.swap(false, Ordering::Relaxed) {
+            tracing::info!("there is space to append again");
+        }
         self.core.env.counters.appended(stats::Appended {
             entries: entries.len() as u64,
             records: next - self.next,

@@ -80,6 +80,7 @@ struct Area {
 struct Slot {
     number: usize,
     lows: [u64; 2],
+    floor: u64,
 }
 
 /// A sync that was begun: the file to sync while no lock is held.
@@ -263,7 +264,7 @@ impl CursorFile {
         match written {
             Ok(()) => {
                 area.unwritten = false;
-                area.written = Some(Slot { number: slot, lows: area.saved.lows() });
+                area.written = Some(area.saved.in_slot(slot));
             }
             Err(error) => {
                 area.written = None;
@@ -343,13 +344,18 @@ impl CursorFile {
         self.areas.get(area).and_then(|area| area.durable).map_or([0; 2], |slot| slot.lows)
     }
 
+    /// The number below which none is given again, as is sure to be found after a power cut.
+    pub(crate) fn durable_floor(&self, area: usize) -> u64 {
+        self.areas.get(area).and_then(|area| area.durable).map_or(0, |slot| slot.floor)
+    }
+
     // Writes all areas to a new file and gives it the name.
     fn replace(&mut self) {
         match self.create() {
             Ok(file) => {
                 self.file = Some(file);
                 for area in &mut self.areas {
-                    let slot = Slot { number: 0, lows: area.saved.lows() };
+                    let slot = area.saved.in_slot(0);
                     area.unwritten = false;
                     (area.written, area.syncing, area.durable) = (Some(slot), None, Some(slot));
                 }
@@ -385,7 +391,7 @@ impl CursorFile {
 impl Area {
     fn found(found: Option<(usize, u64, SavedArea)>) -> Self {
         let Some((number, generation, saved)) = found else { return Self::default() };
-        let slot = Some(Slot { number, lows: saved.lows() });
+        let slot = Some(saved.in_slot(number));
         Self { generation, written: slot, durable: slot, saved, ..Self::default() }
     }
 
@@ -394,7 +400,7 @@ impl Area {
     fn release(&mut self) {
         self.saved = SavedArea::default();
         for slot in [&mut self.written, &mut self.durable].into_iter().flatten() {
-            slot.lows = [0; 2];
+            (slot.lows, slot.floor) = ([0; 2], 0);
         }
     }
 
@@ -412,9 +418,9 @@ impl Area {
 }
 
 impl SavedArea {
-    fn lows(&self) -> [u64; 2] {
+    fn in_slot(&self, number: usize) -> Slot {
         let [urgent, normal] = &self.lanes;
-        [urgent.passed, normal.passed]
+        Slot { number, lows: [urgent.passed, normal.passed], floor: self.floor }
     }
 
     /// What was saved of a lane.

@@ -103,6 +103,8 @@ struct State {
     durable_names: Names,
     pending: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
+    /// How many handles a file has.
+    open: BTreeMap<u64, usize>,
     next_inode: u64,
     capacity: Option<u64>,
     rules: Vec<Rule>,
@@ -237,8 +239,11 @@ impl State {
     }
 
     fn used(&self) -> u64 {
-        let linked = self.inodes.values().filter(|inode| inode.linked);
-        linked.map(|inode| inode.data.len() as u64).sum()
+        let held = self
+            .inodes
+            .iter()
+            .filter(|(number, inode)| inode.linked || self.open.contains_key(number));
+        held.map(|(_, inode)| inode.data.len() as u64).sum()
     }
 
     fn room(&self) -> u64 {
@@ -264,7 +269,7 @@ impl State {
         inode
     }
 
-    // Space comes back when the last name is gone; handles to such a file read what was there.
+    // Handles to a file without a name read what was there; its space comes back with the last.
     fn release(&mut self, inode: u64) {
         if !self.names.values().any(|held| *held == inode) {
             self.inodes.entry(inode).and_modify(|inode| Arc::make_mut(inode).linked = false);
@@ -292,6 +297,7 @@ impl Disk for MemDisk {
                 inode
             }
         };
+        *state.open.entry(inode).or_default() += 1;
         drop(state);
         Ok(Arc::new(file::MemFile { disk: self.clone(), inode, path: path.into() }))
     }

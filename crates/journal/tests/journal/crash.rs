@@ -1,6 +1,7 @@
 //! Whatever call fails and whenever the power goes: what was acknowledged is served, intact.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bessemer_journal::disk::mem::{Call, Fault, Rule};
 use bessemer_journal::{AppendError, FullOf, Lane, MemDisk};
@@ -242,6 +243,60 @@ fn a_full_disk_refuses_appends_while_delivery_and_deletion_go_on_until_space_ret
         let left = world.segments("main");
         assert!(left.len() <= 1, "round {round}: {left:?}");
         world.disk.set_capacity(Some(2 << 20));
+    }
+}
+
+#[test]
+fn a_disk_smaller_than_a_segment_is_filled_and_drained_again_and_again() {
+    let mut world = World::new(1);
+    // Less than the segment, so that the newest one is all there is.
+    world.options.segment_bytes = 2 << 20;
+    let capacity = Some(800 << 10);
+    world.disk.set_capacity(capacity);
+    world.options.cache_bytes = 0;
+    let mut next = 0;
+    for round in 0..6 {
+        let mut live = world.open();
+        let mut numbers = Vec::new();
+        for number in 0.. {
+            match live.append(vec![entry(number, 9_000, &[A, B], Lane::Normal)]) {
+                Ok(appended) => numbers.push(appended.first),
+                Err(error) => {
+                    let full = matches!(&error, AppendError::Full { of: FullOf::Disk, .. });
+                    assert!(full, "round {round}: {error:?}");
+                    break;
+                }
+            }
+        }
+        assert!(numbers.len() > 10, "round {round}: {} fit", numbers.len());
+        assert!(numbers[0] >= next, "round {round}: {} was given before", numbers[0]);
+        next = numbers[numbers.len() - 1] + 1;
+        // Readers that stay, as deliveries do.
+        let mut readers = [A, B].map(|sink| live.journal.reader(sink, Lane::Normal));
+        for (sink, reader) in [A, B].into_iter().zip(&mut readers) {
+            while let Some(stored) = reader.try_next() {
+                live.settle(sink, &stored);
+            }
+        }
+        world.clock.advance(Duration::from_secs(2));
+        live.engine.maintain();
+        let small = live.append(vec![entry(0, 1_000, &[A, B], Lane::Normal)]);
+        assert!(small.is_ok(), "round {round}: {small:?}");
+        drop((readers, live));
+        world.disk = match round % 3 {
+            0 => world.disk.after_kill(),
+            _ => world.disk.after_power_cut(&SystemRandom::seeded(round)),
+        };
+        world.disk.set_capacity(capacity);
+        // What was left of it.
+        let mut live = world.open();
+        for sink in [A, B] {
+            for stored in live.read(sink, Lane::Normal) {
+                live.settle(sink, &stored);
+            }
+        }
+        world.clock.advance(Duration::from_secs(2));
+        live.engine.maintain();
     }
 }
 

@@ -60,6 +60,18 @@ impl Inode {
     }
 }
 
+impl Drop for MemFile {
+    fn drop(&mut self) {
+        let mut state = self.disk.state.lock();
+        if let Some(handles) = state.open.get_mut(&self.inode) {
+            *handles -= 1;
+            if *handles == 0 {
+                state.open.remove(&self.inode);
+            }
+        }
+    }
+}
+
 fn held(data: &Pages, sector: usize) -> Arc<Sector> {
     let mut held = [0; SECTOR_BYTES];
     data.read(sector * SECTOR_BYTES, &mut held);
