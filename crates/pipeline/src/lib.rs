@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod delivery;
 pub mod engine;
 pub mod exporter;
+mod fates;
 pub mod gate;
 pub mod meta;
 pub mod metrics;

@@ -83,8 +83,16 @@ pub struct Metrics {
     pub accepted: Family<SignalLabels, Counter>,
     /// Batches that were turned away, by reason.
     pub refused: Family<ReasonLabels, Counter>,
-    /// Records that processors removed.
+    /// Data points that processors added.
+    pub generated: Family<ComponentLabels, Counter>,
+    /// Records that end in no destination.
     pub filtered: Family<ComponentLabels, Counter>,
+    /// Records that go to at least one destination, each counted once.
+    pub kept: Family<ComponentLabels, Counter>,
+    /// Copies saved because two ways to one destination came out equal.
+    pub merged: Family<ComponentLabels, Counter>,
+    /// What the books of a receiver or destination do not explain; zero.
+    pub unaccounted: Family<ComponentLabels, Gauge>,
     /// Records times destinations they were routed to.
     pub routed: Family<ComponentLabels, Counter>,
     /// Records by class.
@@ -126,7 +134,11 @@ impl Default for Metrics {
             received: Family::default(),
             accepted: Family::default(),
             refused: Family::default(),
+            generated: Family::default(),
             filtered: Family::default(),
+            kept: Family::default(),
+            merged: Family::default(),
+            unaccounted: Family::default(),
             routed: Family::default(),
             classified: Family::default(),
             findings: Family::default(),
@@ -143,6 +155,7 @@ impl Default for Metrics {
             processing_rate: Gauge::default(),
         };
         metrics.register_flow();
+        metrics.register_books();
         metrics.register_compliance();
         metrics.register_destinations();
         metrics
@@ -161,11 +174,6 @@ impl Metrics {
             self.refused.clone(),
         );
         all.register(
-            "bessemer_filtered_records",
-            "Records removed by processors",
-            self.filtered.clone(),
-        );
-        all.register(
             "bessemer_routed_records",
             "Records times the destinations they were routed to, by receiver",
             self.routed.clone(),
@@ -176,6 +184,24 @@ impl Metrics {
             "Records processed per second over the last ten seconds",
             self.processing_rate.clone(),
         );
+    }
+
+    fn register_books(&self) {
+        let mut registry = self.registry.lock();
+        let mut counter = |name: &str, help: &str, family: &Family<ComponentLabels, Counter>| {
+            registry.register(name, help, family.clone());
+        };
+        let filtered = "Acknowledged records that end in no destination";
+        counter("bessemer_filtered_records", filtered, &self.filtered);
+        let kept = "Acknowledged records that go to at least one destination, each counted once";
+        counter("bessemer_kept_records", kept, &self.kept);
+        let generated = "Data points that processors added to what came";
+        counter("bessemer_generated_records", generated, &self.generated);
+        let merged = "Copies saved because two ways to one destination came out equal";
+        counter("bessemer_merged_records", merged, &self.merged);
+        let help = "Records that the books of a receiver or destination do not explain; not 0 is \
+                    an alarm";
+        registry.register("bessemer_unaccounted_records", help, self.unaccounted.clone());
     }
 
     fn register_compliance(&self) {

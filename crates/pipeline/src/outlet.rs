@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Hub;
 use crate::meta::Meta;
-use crate::metrics::{Counter, Metrics, ReasonLabels, SignalLabels, component};
-use crate::program::Program;
+use crate::metrics::{Counter, Gauge, Metrics, ReasonLabels, SignalLabels, component};
+use crate::program::{Processed, Program};
 
 /// What an acknowledgement means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -103,8 +103,12 @@ struct Inner {
     metrics: Arc<Metrics>,
     received: [Counter; 3],
     accepted: [Counter; 3],
+    generated: Counter,
     filtered: Counter,
+    kept: Counter,
+    merged: Counter,
     routed: Counter,
+    unaccounted: Gauge,
 }
 
 impl Outlet {
@@ -131,8 +135,12 @@ impl Outlet {
                 programs,
                 received: counters(&metrics.received),
                 accepted: counters(&metrics.accepted),
+                generated: metrics.generated.get_or_create_owned(&component(receiver)),
                 filtered: metrics.filtered.get_or_create_owned(&component(receiver)),
+                kept: metrics.kept.get_or_create_owned(&component(receiver)),
+                merged: metrics.merged.get_or_create_owned(&component(receiver)),
                 routed: metrics.routed.get_or_create_owned(&component(receiver)),
+                unaccounted: metrics.unaccounted.get_or_create_owned(&component(receiver)),
                 hub,
                 metrics,
             }),
@@ -186,10 +194,21 @@ impl Outlet {
         count(&inner.received, incoming.signal, processed.records);
         inner.hub.take(&incoming, &processed, inner.ack, inner.ack_timeout).await?;
         count(&inner.accepted, incoming.signal, processed.records);
-        inner.filtered.inc_by(u64::from(processed.filtered));
-        inner.routed.inc_by(processed.routed);
+        inner.enter(&processed);
         inner.hub.count_processed(processed.records);
         Ok(processed.records)
+    }
+}
+
+impl Inner {
+    /// Enters an acknowledged batch into the books.
+    fn enter(&self, processed: &Processed) {
+        self.generated.inc_by(u64::from(processed.generated));
+        self.filtered.inc_by(u64::from(processed.filtered));
+        self.kept.inc_by(u64::from(processed.kept));
+        self.merged.inc_by(processed.merged);
+        self.routed.inc_by(processed.routed);
+        self.unaccounted.inc_by(processed.unaccounted);
     }
 }
 

@@ -8,6 +8,7 @@ use bessemer_journal::{Lane, Routes};
 use bessemer_record::{Checked, Draft, Item, Limits, Signal, Tails};
 use bytes::Bytes;
 
+use crate::fates::{Fates, Sum};
 use crate::gate::{Gate, Overload};
 use crate::outlet::{Incoming, Refusal};
 use crate::step::{Route, Scratch, Step};
@@ -54,10 +55,18 @@ pub(crate) struct Fork {
 pub struct Processed {
     /// Records in the batch as it came.
     pub records: u32,
+    /// Data points beyond those that came, of metrics that a step made longer.
+    pub generated: u32,
     /// Records that reach no destination.
     pub filtered: u32,
+    /// Records that reach at least one, each counted once.
+    pub kept: u32,
+    /// Copies of records that a destination would have got twice, because branches came out equal.
+    pub merged: u64,
     /// Records times destinations.
     pub routed: u64,
+    /// What the books do not explain: zero, or there is a defect in the program.
+    pub unaccounted: i64,
     /// What is to be delivered; empty when nothing is left.
     pub outputs: Vec<Output>,
 }
@@ -88,8 +97,15 @@ impl std::fmt::Debug for Program {
     }
 }
 
+/// What has left a program so far.
+#[derive(Default)]
+struct Left {
+    outputs: Vec<Output>,
+    fates: Fates,
+}
+
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+    static SCRATCH: RefCell<(Scratch, Left)> = RefCell::default();
 }
 
 impl Program {
@@ -105,18 +121,20 @@ impl Program {
         let mut draft =
             Draft::check(self.signal, incoming.bytes.clone(), &self.limits, &self.tails)?;
         let records = draft.records();
-        let mut outputs = Vec::new();
-        let refusal = SCRATCH.with_borrow_mut(|scratch| {
+        SCRATCH.with_borrow_mut(|(scratch, left)| {
             scratch.refusal = None;
             scratch.headers.clone_from(&incoming.meta.headers);
-            self.root.run(&mut draft, scratch, &mut outputs);
-            scratch.refusal.take()
-        });
-        if let Some(reason) = refusal {
-            return Err(Refusal::Rejected { reason });
-        }
-        merge_equal(&mut outputs);
-        Ok(tally(records, outputs, &incoming.bytes))
+            left.outputs.clear();
+            left.fates.begin(draft.items());
+            self.root.run(&mut draft, scratch, left);
+            if let Some(reason) = scratch.refusal.take() {
+                return Err(Refusal::Rejected { reason });
+            }
+            let mut outputs = std::mem::take(&mut left.outputs);
+            let merged = merge_equal(&mut outputs);
+            let sum = Sum { merged, ..left.fates.sum() };
+            Ok(tally(records, sum, outputs, &incoming.bytes))
+        })
     }
 
     fn passthrough(&self) -> Option<Routes> {
@@ -137,7 +155,8 @@ fn refusal(overload: Overload) -> Refusal {
 fn whole(checked: &Checked, routes: Routes) -> Processed {
     let records = checked.records();
     let mut outputs = Vec::with_capacity(1);
-    if records > 0 && !routes.is_empty() {
+    let goes = records > 0 && !routes.is_empty();
+    if goes {
         outputs.push(Output {
             routes,
             lane: Lane::Normal,
@@ -146,25 +165,29 @@ fn whole(checked: &Checked, routes: Routes) -> Processed {
             unchanged: true,
         });
     }
-    tally(records, outputs, checked.bytes())
+    let (kept, filtered) = if goes { (records, 0) } else { (0, records) };
+    let copies = u64::from(kept) * u64::from(routes.count());
+    tally(records, Sum { filtered, kept, copies, ..Sum::default() }, outputs, checked.bytes())
 }
 
-fn tally(records: u32, mut outputs: Vec<Output>, input: &Bytes) -> Processed {
+fn tally(records: u32, sum: Sum, mut outputs: Vec<Output>, input: &Bytes) -> Processed {
     let mut routed = 0;
-    let mut reached = 0_u32;
     for output in &mut outputs {
         output.unchanged =
             output.payload.as_ptr() == input.as_ptr() && output.payload.len() == input.len();
         routed += u64::from(output.records) * u64::from(output.routes.count());
-        reached = reached.saturating_add(output.records);
     }
-    // Branches can carry a record more than once, so this is a floor and exact without branches.
-    let filtered = records.saturating_sub(reached);
-    Processed { records, filtered, routed, outputs }
+    let Sum { generated, filtered, kept, copies, merged } = sum;
+    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let records_open =
+        i64::from(records) + i64::from(generated) - i64::from(filtered) - i64::from(kept);
+    let copies_open = signed(copies) - signed(merged) - signed(routed);
+    let unaccounted = records_open + copies_open;
+    Processed { records, generated, filtered, kept, merged, routed, unaccounted, outputs }
 }
 
 impl Stage {
-    fn run(&self, draft: &mut Draft, scratch: &mut Scratch, outputs: &mut Vec<Output>) {
+    fn run(&self, draft: &mut Draft, scratch: &mut Scratch, left: &mut Left) {
         for step in &self.steps {
             step.run(draft, scratch);
             if scratch.refusal.is_some() {
@@ -176,21 +199,21 @@ impl Stage {
                 for item in draft.items_mut().iter_mut().filter(|item| !item.is_dropped()) {
                     item.route = 0;
                 }
-                leave(std::slice::from_ref(fork), draft, scratch, outputs);
+                leave(std::slice::from_ref(fork), draft, scratch, left);
             }
             Exit::Chosen(route, forks) => {
                 route.run(draft, scratch);
                 if scratch.refusal.is_some() {
                     return;
                 }
-                leave(forks, draft, scratch, outputs);
+                leave(forks, draft, scratch, left);
             }
         }
     }
 }
 
 /// Branches first, because they need the records as they are here; then what leaves as it is.
-fn leave(forks: &[Fork], draft: &mut Draft, scratch: &mut Scratch, outputs: &mut Vec<Output>) {
+fn leave(forks: &[Fork], draft: &mut Draft, scratch: &mut Scratch, left: &mut Left) {
     for (index, fork) in forks.iter().enumerate() {
         let taken =
             draft.items().iter().any(|item| usize::from(item.route) == index && !item.is_dropped());
@@ -200,10 +223,17 @@ fn leave(forks: &[Fork], draft: &mut Draft, scratch: &mut Scratch, outputs: &mut
         for branch in &fork.branches {
             let mut copy = draft.fork();
             keep_only(&mut copy, index);
-            branch.run(&mut copy, scratch, outputs);
+            branch.run(&mut copy, scratch, left);
         }
     }
-    emit(forks, draft, outputs);
+    left.fates.note(draft.items(), |item| destinations(forks, item));
+    emit(forks, draft, &mut left.outputs);
+}
+
+/// How many destinations take an item as it leaves here.
+fn destinations(forks: &[Fork], item: &Item) -> u32 {
+    let fork = forks.get(usize::from(item.route)).filter(|_| !item.is_dropped());
+    fork.map_or(0, |fork| fork.routes.count())
 }
 
 fn keep_only(draft: &mut Draft, route: usize) {
@@ -232,8 +262,9 @@ fn emit(forks: &[Fork], draft: &mut Draft, outputs: &mut Vec<Output>) {
     }
 }
 
-/// Branches whose bytes came out equal share one output.
-fn merge_equal(outputs: &mut Vec<Output>) {
+/// Branches whose bytes came out equal share one output; the copies that this saves.
+fn merge_equal(outputs: &mut Vec<Output>) -> u64 {
+    let mut merged = 0;
     let mut kept: Vec<Output> = Vec::with_capacity(outputs.len());
     for output in outputs.drain(..) {
         let twin = kept.iter_mut().find(|other| {
@@ -242,9 +273,18 @@ fn merge_equal(outputs: &mut Vec<Output>) {
                 && other.payload == output.payload
         });
         match twin {
-            Some(twin) => twin.routes = twin.routes.union(&output.routes),
+            Some(twin) => {
+                let union = twin.routes.union(&output.routes);
+                let saved = twin.routes.count() + output.routes.count() - union.count();
+                merged += u64::from(saved) * u64::from(output.records);
+                twin.routes = union;
+            }
             None => kept.push(output),
         }
     }
     *outputs = kept;
+    merged
 }
+
+#[cfg(test)]
+mod tests;

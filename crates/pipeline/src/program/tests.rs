@@ -1,0 +1,170 @@
+//! Programs drawn at random, against a model that follows each record on its own.
+
+use std::collections::BTreeMap;
+
+use bessemer_journal::SinkIndex;
+use bessemer_record::json;
+use bessemer_record::view::LogsView;
+use proptest::prelude::*;
+
+use super::*;
+use crate::meta::Meta;
+
+/// Sinks that a fork may lead to.
+const SINKS: u8 = 4;
+
+/// A stage as it is drawn.
+#[derive(Debug, Clone)]
+struct Drawn {
+    /// Drops every item whose place divided by the first leaves the second.
+    drops: Option<(usize, usize)>,
+    /// Whether a router chooses, by the item's place, or all go the only way.
+    chosen: bool,
+    forks: Vec<DrawnFork>,
+}
+
+#[derive(Debug, Clone)]
+struct DrawnFork {
+    sinks: Vec<u8>,
+    branches: Vec<Drawn>,
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let stage = |branch: BoxedStrategy<Vec<Drawn>>| {
+        let drops = proptest::option::of((2..5_usize, 0..3_usize));
+        let sinks = proptest::collection::vec(0..SINKS, 0..3);
+        let fork = (sinks, branch).prop_map(|(sinks, branches)| DrawnFork { sinks, branches });
+        (drops, any::<bool>(), proptest::collection::vec(fork, 1..4)).prop_map(
+            |(drops, chosen, mut forks)| {
+                if !chosen {
+                    forks.truncate(1);
+                }
+                Drawn { drops, chosen, forks }
+            },
+        )
+    };
+    stage(Just(Vec::new()).boxed()).boxed().prop_recursive(3, 12, 3, move |inner| {
+        stage(proptest::collection::vec(inner, 0..3).boxed())
+    })
+}
+
+impl Drawn {
+    fn drops(&self, place: usize) -> bool {
+        self.drops.is_some_and(|(every, at)| place % every == at)
+    }
+
+    /// The fork that an item takes; none beyond the last.
+    fn choice(&self, place: usize) -> usize {
+        if self.chosen { place % (self.forks.len() + 1) } else { 0 }
+    }
+
+    fn stage(&self) -> Stage {
+        let mut steps: Vec<Arc<dyn Step>> = Vec::new();
+        if self.drops.is_some() {
+            steps.push(Arc::new(self.clone()));
+        }
+        let fork = |fork: &DrawnFork| Fork {
+            routes: Routes::to(fork.sinks.iter().map(|sink| SinkIndex(*sink))),
+            branches: fork.branches.iter().map(Self::stage).collect(),
+        };
+        let mut forks: Vec<Fork> = self.forks.iter().map(fork).collect();
+        let exit = if self.chosen {
+            Exit::Chosen(Arc::new(self.clone()), forks)
+        } else {
+            Exit::All(forks.remove(0))
+        };
+        Stage { steps, exit }
+    }
+
+    /// The sinks that the item at a place goes to, once for each way.
+    fn sinks(&self, place: usize) -> Vec<u8> {
+        let Some(fork) = self.forks.get(self.choice(place)).filter(|_| !self.drops(place)) else {
+            return Vec::new();
+        };
+        let mut own = fork.sinks.clone();
+        own.sort_unstable();
+        own.dedup();
+        own.extend(fork.branches.iter().flat_map(|branch| branch.sinks(place)));
+        own
+    }
+}
+
+impl Step for Drawn {
+    fn run(&self, draft: &mut Draft, _: &mut Scratch) {
+        for place in (0..draft.len()).filter(|place| self.drops(*place)) {
+            draft.drop_item(place);
+        }
+    }
+}
+
+impl Route for Drawn {
+    fn run(&self, draft: &mut Draft, _: &mut Scratch) {
+        for (place, item) in draft.items_mut().iter_mut().enumerate() {
+            item.route = u16::try_from(self.choice(place)).unwrap();
+        }
+    }
+
+    fn targets(&self) -> &[Vec<String>] {
+        &[]
+    }
+}
+
+fn incoming(bodies: &[u8]) -> Incoming {
+    let record = |body: &u8| format!(r#"{{"body":{{"stringValue":"{body}"}}}}"#);
+    let records: Vec<String> = bodies.iter().map(record).collect();
+    let text = format!(
+        r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{}]}}]}}]}}"#,
+        records.join(",")
+    );
+    let checked = json::from_otlp_json(Signal::Logs, text.as_bytes(), &Limits::default());
+    let bytes = checked.unwrap().into_bytes();
+    Incoming { signal: Signal::Logs, bytes, encoded: None, meta: Meta::default(), permit: None }
+}
+
+/// How often each body is in what goes to each sink.
+fn delivered(outputs: &[Output]) -> BTreeMap<(u8, String), usize> {
+    let mut found = BTreeMap::new();
+    for output in outputs {
+        for record in LogsView::new(&output.payload).records() {
+            let body = record.record.body().as_str().unwrap().to_owned();
+            for sink in output.routes.iter() {
+                *found.entry((sink.0, body.clone())).or_default() += 1;
+            }
+        }
+    }
+    found
+}
+
+proptest! {
+    /// Scenario: forks, routers and branches, steps that drop, records with equal bytes.
+    /// Promise: a record is filtered when it ends in no destination and else kept, each counted
+    /// once, and the books of copies balance.
+    #[test]
+    fn every_record_is_kept_or_filtered_and_every_copy_routed_or_merged(
+        drawn in drawn(),
+        bodies in proptest::collection::vec(0..3_u8, 0..20),
+    ) {
+        let program = Program {
+            signal: Signal::Logs,
+            limits: Limits::default(),
+            tails: Tails::none(),
+            gates: Vec::new(),
+            root: drawn.stage(),
+        };
+        let processed = program.run(&incoming(&bodies)).unwrap();
+        let ways: Vec<Vec<u8>> = (0..bodies.len()).map(|place| drawn.sinks(place)).collect();
+        let kept = ways.iter().filter(|sinks| !sinks.is_empty()).count();
+        prop_assert_eq!(processed.kept as usize, kept);
+        prop_assert_eq!(processed.filtered as usize, bodies.len() - kept);
+        prop_assert_eq!(processed.unaccounted, 0);
+        let copies: usize = ways.iter().map(Vec::len).sum();
+        prop_assert_eq!(processed.routed + processed.merged, copies as u64);
+        let found = delivered(&processed.outputs);
+        prop_assert_eq!(found.values().sum::<usize>() as u64, processed.routed);
+        for (place, sinks) in ways.iter().enumerate() {
+            for sink in sinks {
+                prop_assert!(found.contains_key(&(*sink, bodies[place].to_string())));
+            }
+        }
+    }
+}
