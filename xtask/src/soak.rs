@@ -125,6 +125,7 @@ impl Run {
         let built = told
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|message| message.pointer("/profile/test") == Some(&json!(true)))
             .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
             .context("cargo named no executable")?;
         let copy = built.with_file_name(format!("soak-{}", self.test));
