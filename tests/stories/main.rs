@@ -13,12 +13,12 @@ mod isolation;
 mod kill;
 #[path = "../support/load.rs"]
 mod load;
-#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/process.rs"]
 mod process;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/sink.rs"]
 mod sink;
+mod spill;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

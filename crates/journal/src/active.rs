@@ -17,6 +17,9 @@ use crate::guard::Guard;
 /// A page of nothing.
 pub(crate) static ZEROS: [u8; PAGE_LEN] = [0; PAGE_LEN];
 
+/// Pages that a probe of the disk writes.
+const PROBE_PAGES: usize = 16;
+
 /// The segment being written.
 pub(crate) struct Active {
     pub id: u64,
@@ -125,6 +128,14 @@ impl Active {
             offset = next;
         }
         Ok(placed)
+    }
+
+    /// Writes and syncs as much of nothing as a large group takes. Zeros are void, as what a
+    /// reservation left is.
+    pub(crate) fn probe(&self) -> io::Result<()> {
+        let mut slices = [IoSlice::new(&ZEROS); PROBE_PAGES];
+        write_all(&*self.file, DATA_START, &mut slices)?;
+        self.sync()
     }
 
     /// Makes what was written durable. A second call after a failed one would lie.

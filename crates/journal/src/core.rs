@@ -19,7 +19,7 @@ use crate::janitor::Chore;
 use crate::log::Env;
 use crate::mailbox::Mailbox;
 use crate::options::{Options, SinkSpec, WhenFull};
-use crate::stats::{SinkStats, Stats};
+use crate::stats::{SinkStats, Stats, Trouble};
 use crate::summary::Part;
 use crate::tail::Tail;
 
@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub closed: AtomicBool,
     /// The last append was refused for lack of space on the disk.
     pub starved: AtomicBool,
+    /// Why the last append failed, until one could be written again.
+    pub trouble: Trouble,
     /// The disk is read where the caller stands: for a simulator without threads.
     pub read_inline: bool,
 }
@@ -53,6 +55,8 @@ pub(crate) struct Sink {
     pub spill: Arc<Catalog>,
     /// Its unsettled entries below this number are in the spill log.
     pub spilled_to: AtomicU64,
+    /// Its dead-letter log took nothing the last time.
+    pub grave_full: AtomicBool,
     /// Woken when a paused reader of the lane may go on.
     pub room: [Notify; 2],
 }
@@ -96,7 +100,8 @@ impl Sink {
     pub(crate) fn new(spec: SinkSpec, orphan: bool, spill: Arc<Catalog>) -> Self {
         let spilled_to = AtomicU64::new(spill.end().unwrap_or_default());
         let room = [Notify::new(), Notify::new()];
-        Self { spec, orphan, backlog: Backlog::default(), spill, spilled_to, room }
+        let (backlog, grave_full) = (Backlog::default(), AtomicBool::new(false));
+        Self { spec, orphan, backlog, spill, spilled_to, grave_full, room }
     }
 
     pub(crate) fn room(&self, lane: Lane) -> &Notify {
@@ -111,9 +116,16 @@ impl Sink {
         self.spilled_to.load(Ordering::Acquire)
     }
 
-    fn over_budget(&self) -> bool {
+    pub(crate) fn is_over_budget(&self) -> bool {
         let used = self.backlog.bytes.load(Ordering::Relaxed);
         self.spec.budget.is_some_and(|budget| used >= budget)
+    }
+
+    // Where its oldest cannot be moved out of the way, the rest may not grow without bound either.
+    fn is_blocked(&self) -> bool {
+        let moves_on =
+            self.spec.when_full == WhenFull::DeadLetter && !self.grave_full.load(Ordering::Relaxed);
+        !moves_on && self.is_over_budget()
     }
 }
 
@@ -288,10 +300,7 @@ impl Core {
 
     /// A sink that refuses appends because its own budget is used up.
     pub(crate) fn blocked_sink(&self, entries: &[Entry]) -> Option<&Sink> {
-        let blocked = |(_, sink): &(usize, &Sink)| {
-            sink.spec.when_full == WhenFull::Block && sink.over_budget()
-        };
-        let mut full = self.sinks.iter().enumerate().filter(blocked);
+        let mut full = self.sinks.iter().enumerate().filter(|(_, sink)| sink.is_blocked());
         let hit = full.find(|(number, _)| {
             let index = SinkIndex(u8::try_from(*number).unwrap_or(u8::MAX));
             entries.iter().any(|entry| entry.routes.contains(index))
@@ -330,7 +339,7 @@ impl Core {
                 spill_bytes: sink.spill.bytes(),
                 dead_records: dead.map_or(0, |log| log.records()),
                 dead_bytes: dead.map_or(0, |log| log.catalog.bytes()),
-                over_budget: sink.over_budget(),
+                over_budget: sink.is_over_budget(),
             }
         });
         Stats {
@@ -340,6 +349,7 @@ impl Core {
             budget_bytes: self.options.budget_bytes,
             next_sequence: self.visible_end(),
             parked_files: self.parked_files,
+            trouble: self.trouble.get(),
             ..self.env.counters.snapshot()
         }
     }

@@ -124,7 +124,13 @@ impl Janitor {
         let options = &self.core.options;
         let dead = self.dead.iter_mut().find(|dead| dead.shared.id == sink);
         let dead = dead.ok_or(DeadLetterError::UnknownSink)?;
-        dead.bury(&self.core.env, letters, options.dead_budget_bytes, options.compression)
+        let buried =
+            dead.bury(&self.core.env, letters, options.dead_budget_bytes, options.compression);
+        if let Some(known) = self.core.sinks.iter().find(|known| known.spec.id == sink) {
+            let full = matches!(buried, Err(DeadLetterError::Full { .. }));
+            known.grave_full.store(full, Ordering::Relaxed);
+        }
+        buried
     }
 
     fn drop_letters(&mut self, sink: &str, numbers: &[Range<u64>]) -> Result<(), DeadLetterError> {

@@ -9,7 +9,7 @@ use bessemer_runtime::{Clock, Random};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::core::Core;
+use crate::core::{Core, Sink};
 use crate::dead::{DeadLetter, DeadLetters};
 use crate::disk::Disk;
 use crate::entry::{Append, Lane, SinkIndex};
@@ -193,6 +193,16 @@ impl Journal {
     /// What the journal holds and did.
     pub fn stats(&self) -> Stats {
         self.handle.core.stats()
+    }
+
+    /// Why the disk took no append, until it would take one again.
+    pub fn trouble(&self) -> Option<String> {
+        self.handle.core.trouble.get()
+    }
+
+    /// Whether a sink's budget is used up.
+    pub fn is_over_budget(&self, sink: SinkIndex) -> bool {
+        self.handle.core.sinks.get(usize::from(sink.0)).is_some_and(Sink::is_over_budget)
     }
 
     /// Lets no more in, writes what waits, makes the cursors durable and gives the directory up.

@@ -131,6 +131,18 @@ impl Log {
         self.catalog.update(active.id, |segment| segment.stage = Stage::Retired);
     }
 
+    /// Whether a group that starts at `first` could be written: writes and syncs a segment without
+    /// content and removes it.
+    pub(crate) fn probe(&mut self, first: u64) -> io::Result<()> {
+        if self.active.is_some() {
+            return Ok(());
+        }
+        let active = self.create(first)?;
+        let written = active.probe().and_then(|()| self.env.disk.sync_dir(&self.spec.dir));
+        remove(&*self.env.disk, &active.path);
+        written
+    }
+
     fn attempt(&mut self, blocks: &[Block]) -> io::Result<()> {
         if self.active.is_none() {
             let first = blocks.first().map_or(0, |block| block.first);

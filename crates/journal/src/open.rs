@@ -27,6 +27,7 @@ use crate::options::{Options, SinkSpec};
 use crate::recover::{Held, Inventory, load, take_inventory};
 use crate::report::{OpenReport, Parked};
 use crate::spill::Spiller;
+use crate::stats::Trouble;
 use crate::tail::Tail;
 use crate::writer::{Request, Writer};
 
@@ -246,6 +247,7 @@ impl Opening {
             parked_files: self.report.parked.len(),
             closed: AtomicBool::new(false),
             starved: AtomicBool::new(false),
+            trouble: Trouble::default(),
             read_inline: drive == Drive::Stepped,
             main: Arc::clone(&main),
             options: self.options,

@@ -24,7 +24,8 @@ pub enum WhenFull {
     /// Appends routed to it are refused; this is where isolation between sinks ends.
     #[default]
     Block,
-    /// Appends go on; [`crate::SinkStats::over_budget`] asks the caller to dead-letter the oldest.
+    /// Appends go on; [`crate::Journal::is_over_budget`] asks the caller to dead-letter the oldest.
+    /// Once the sink's dead-letter log takes nothing more, appends are refused as well.
     DeadLetter,
 }
 

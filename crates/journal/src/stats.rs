@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 /// Counts that only grow, since the journal was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -20,6 +22,10 @@ pub(crate) struct Counters {
     refused_full: AtomicU64,
 }
 
+/// Why nothing can be appended, while that lasts.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble(Mutex<Option<String>>);
+
 /// A snapshot of what the journal holds and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -35,6 +41,8 @@ pub struct Stats {
     pub next_sequence: u64,
     /// Files left where they are because they cannot be read.
     pub parked_files: usize,
+    /// Why the disk took no append, until it would take one again.
+    pub trouble: Option<String>,
     /// Blocks found not to match their checksums.
     pub corrupt_blocks: u64,
     /// Incomplete ends of segments, found at open.
@@ -102,6 +110,31 @@ fn add(counter: &AtomicU64, count: u64) {
 
 fn get(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
+}
+
+impl Trouble {
+    pub(crate) fn get(&self) -> Option<String> {
+        self.0.lock().clone()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.lock().is_none()
+    }
+
+    /// Notes that an append failed.
+    pub(crate) fn begin(&self, reason: &dyn std::fmt::Display) {
+        let before = self.0.lock().replace(reason.to_string());
+        if before.is_none() {
+            tracing::error!(%reason, "journal failing: nothing is acknowledged until it is written");
+        }
+    }
+
+    /// Notes that one would succeed.
+    pub(crate) fn end(&self) {
+        if self.0.lock().take().is_some() {
+            tracing::info!("journal is written again");
+        }
+    }
 }
 
 impl Counters {

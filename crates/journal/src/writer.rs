@@ -19,6 +19,8 @@ use crate::stats;
 
 /// When to try again after a refusal for lack of space.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often a disk that failed is tried while nobody appends.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
 
 /// What is kept free for the header of a new segment and the footers of two.
 const SEGMENT_OVERHEAD_BYTES: u64 = DATA_START + 2 * (FOOTER_BYTES_MAX as u64 + GROUP_ALIGNMENT);
@@ -50,6 +52,8 @@ pub(crate) struct Writer {
     requests: Arc<Mailbox<Request>>,
     /// The number of the next record.
     next: u64,
+    /// When the disk last took or failed to take something.
+    tried_at: Duration,
 }
 
 impl Ready {
@@ -86,12 +90,12 @@ impl Writer {
         requests: Arc<Mailbox<Request>>,
         next: u64,
     ) -> Self {
-        Self { core, log, requests, next }
+        Self { core, log, requests, next, tried_at: Duration::ZERO }
     }
 
     /// Writes groups until the mailbox is closed and empty.
     pub(crate) fn run(&mut self) {
-        while self.requests.wait(None) {
+        while self.requests.wait((!self.core.trouble.is_over()).then_some(PROBE_EVERY)) {
             self.step();
         }
         self.finish();
@@ -103,8 +107,24 @@ impl Writer {
         let any = !requests.is_empty();
         if any {
             self.write(requests);
+        } else if !self.core.trouble.is_over() {
+            self.probe();
         }
         any
+    }
+
+    // Those who ask whether we are ready send nothing while we are not: no append would ever show
+    // that the disk is well again.
+    fn probe(&mut self) {
+        let now = self.core.env.clock.monotonic();
+        if now.saturating_sub(self.tried_at) < PROBE_EVERY {
+            return;
+        }
+        self.tried_at = now;
+        match self.log.probe(self.next) {
+            Ok(()) => self.core.trouble.end(),
+            Err(error) => self.core.trouble.begin(&error),
+        }
     }
 
     /// Closes the segment being written.
@@ -161,19 +181,10 @@ impl Writer {
         if blocks.is_empty() {
             return Ok(());
         }
-        self.log.commit(&blocks).map_err(|error| match error {
-            CommitError::Full(error) => {
-                if !self.core.starved.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "no space to append, clients are told to come back");
-                }
-                self.core.chores.wake();
-                AppendError::Full { of: FullOf::Disk, retry_after: RETRY_AFTER }
-            }
-            CommitError::Io(error) => AppendError::Io(Arc::new(error)),
-        })?;
-        if self.core.starved.swap(false, Ordering::Relaxed) {
-            tracing::info!("there is space to append again");
-        }
+        self.tried_at = self.core.env.clock.monotonic();
+        self.log.commit(&blocks).map_err(|error| self.failed(error))?;
+        self.core.starved.store(false, Ordering::Relaxed);
+        self.core.trouble.end();
         self.core.env.counters.appended(stats::Appended {
             entries: entries.len() as u64,
             records: next - self.next,
@@ -183,6 +194,21 @@ impl Writer {
         self.next = next;
         self.core.publish(entries, blocks.into_iter().flat_map(|block| block.parts));
         Ok(())
+    }
+
+    fn failed(&self, error: CommitError) -> AppendError {
+        match error {
+            CommitError::Full(error) => {
+                self.core.trouble.begin(&error);
+                self.core.starved.store(true, Ordering::Relaxed);
+                self.core.chores.wake();
+                AppendError::Full { of: FullOf::Disk, retry_after: RETRY_AFTER }
+            }
+            CommitError::Io(error) => {
+                self.core.trouble.begin(&error);
+                AppendError::Io(Arc::new(error))
+            }
+        }
     }
 }
 

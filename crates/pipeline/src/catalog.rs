@@ -163,13 +163,29 @@ impl std::fmt::Debug for Built {
     }
 }
 
+/// What happens to records for a destination whose queue is at its budget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// Receivers refuse what is routed to it with 429 until there is room, so a batch that also
+    /// goes elsewhere waits too.
+    #[default]
+    Block,
+    /// The oldest go to its dead-letter log, with the reason, until the rest fits; everything else
+    /// flows on. Once that log is full too, as `block`.
+    DeadLetter,
+}
+
 /// The queue of a destination; the same block in every exporter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueueSettings {
-    /// Bytes of the journal that this destination's backlog may hold; beyond them receivers answer
-    /// 429 until there is room. Unset for no limit of its own beside the journal's.
+    /// Bytes that this destination's backlog may hold, counted before compression. Unset for no
+    /// limit of its own beside the journal's.
     pub budget: Option<bessemer_runtime::ByteSize>,
+    /// What happens at that budget: `block` refuses new records, `dead_letter` moves the oldest out
+    /// of the way.
+    pub when_full: WhenFull,
     /// Deliver strictly in order, one delivery at a time.
     pub ordered: bool,
 }

@@ -9,7 +9,7 @@ use bessemer_runtime::{Clock, Random, Tasks};
 use tokio::sync::mpsc;
 
 use crate::assembly::Assembly;
-use crate::catalog::{Built, QueueSettings};
+use crate::catalog::{Built, QueueSettings, WhenFull};
 use crate::delivery::source::Source;
 use crate::delivery::tries::{Destination, Tries};
 use crate::delivery::worker::Worker;
@@ -116,6 +116,7 @@ impl Engine {
                 sink: SinkIndex(u8::try_from(sink).unwrap_or(u8::MAX)),
                 exporter: exporter.0,
                 config_hash: parts.config_hash,
+                when_full: exporter.1.when_full,
                 health: Arc::clone(health),
             };
             engine.start_worker(to, assembly.clone(), queue, &parts.random, exporter.1.ordered);
@@ -182,8 +183,12 @@ fn journal_options(
     options: &Options,
 ) -> (bessemer_journal::Options, Vec<SinkSpec>) {
     let sinks = exporters.iter().map(|(id, (_, queue))| SinkSpec {
+        id: id.clone(),
         budget: queue.budget.map(|size| size.0),
-        ..SinkSpec::new(id.as_str())
+        when_full: match queue.when_full {
+            WhenFull::Block => bessemer_journal::WhenFull::Block,
+            WhenFull::DeadLetter => bessemer_journal::WhenFull::DeadLetter,
+        },
     });
     let options = bessemer_journal::Options {
         budget_bytes: options.journal_bytes_max,

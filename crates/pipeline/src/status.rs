@@ -20,6 +20,11 @@ impl Health {
         self.failing.load(Ordering::Relaxed)
     }
 
+    /// Why the last try failed, if it did.
+    pub(crate) fn reason(&self) -> Option<String> {
+        self.is_failing().then(|| self.reason.lock().clone())
+    }
+
     /// Notes a failed try; whether it is the first in a row.
     pub(crate) fn fail(&self, reason: &str) -> bool {
         let first = !self.failing.swap(true, Ordering::Relaxed);
@@ -66,7 +71,8 @@ impl Status {
         if self.hub.is_closing() {
             return Err("shutting down".to_owned());
         }
-        Ok(())
+        let trouble = self.hub.journal.trouble();
+        trouble.map_or(Ok(()), |reason| Err(format!("journal failing: {reason}")))
     }
 
     /// Every destination in the order of its id.
@@ -74,11 +80,11 @@ impl Status {
         let stats = self.hub.journal.stats();
         let status =
             |((id, health), sink): (&(String, Arc<Health>), &bessemer_journal::SinkStats)| {
-                let healthy = !health.is_failing();
+                let reason = health.reason();
                 DestinationStatus {
                     id: id.clone(),
-                    healthy,
-                    reason: if healthy { String::new() } else { health.reason.lock().clone() },
+                    healthy: reason.is_none(),
+                    reason: reason.unwrap_or_default(),
                     queue_records: sink.backlog_records,
                     queue_bytes: sink.backlog_bytes,
                     queue_age_s: sink.oldest_age.as_secs(),

@@ -1,7 +1,10 @@
 //! Every limit is one: budgets, sizes, queues, windows.
 
+use std::time::Duration;
+
+use bessemer_journal::disk::mem::{Call, Fault, Rule};
 use bessemer_journal::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
-use bessemer_journal::{Append, AppendError, FullOf, Lane, WhenFull};
+use bessemer_journal::{Append, AppendError, DeadLetter, DeadLetterError, FullOf, Lane, WhenFull};
 use bytes::Bytes;
 use futures_util::FutureExt;
 
@@ -49,6 +52,74 @@ fn a_sink_at_its_own_budget_blocks_what_is_routed_to_it_or_asks_for_dead_letters
         live.append(vec![entry(2, 10, &[B], Lane::Normal)]).unwrap();
         live.settle_each(A, &live.read(A, Lane::Normal));
         live.append(vec![normal(3, 10)]).unwrap();
+    }
+}
+
+#[test]
+fn a_sink_over_its_budget_refuses_once_its_dead_letters_take_nothing_either() {
+    let mut world = World::new(1);
+    world.options.dead_budget_bytes = 0;
+    (world.sinks[0].budget, world.sinks[0].when_full) = (Some(1000), WhenFull::DeadLetter);
+    let mut live = world.open();
+    live.append(vec![normal(0, 2000)]).unwrap();
+    let journal = live.journal.clone();
+    live.append(vec![normal(1, 10)]).expect("room is made by dead letters");
+    let mut burying = std::pin::pin!(journal.dead_letter(A, vec![letter()]));
+    assert!(burying.as_mut().now_or_never().is_none());
+    live.engine.maintain();
+    assert!(matches!(burying.now_or_never(), Some(Err(DeadLetterError::Full { .. }))));
+    let refused = live.append(vec![normal(2, 10)]);
+    assert!(matches!(refused, Err(AppendError::Full { of: FullOf::Sink(id), .. }) if id == "a"));
+    live.append(vec![entry(3, 10, &[B], Lane::Normal)]).expect("others go on");
+    live.settle_each(A, &live.read(A, Lane::Normal));
+    live.append(vec![normal(4, 10)]).expect("below its budget it takes entries again");
+}
+
+fn letter() -> DeadLetter {
+    DeadLetter {
+        records: 0..1,
+        lane: Lane::Normal,
+        refused_at_unix_nanos: 0,
+        reason: "full".into(),
+        status: String::new(),
+        config_hash: 0,
+        meta: Bytes::new(),
+        payload: Bytes::from_static(b"x"),
+    }
+}
+
+/// Scenario: the disk fills up, or fails, and is well again; nobody appends meanwhile.
+/// Promise: the reason is told from the first failed append on, until one would succeed.
+#[test]
+fn trouble_with_the_disk_is_told_until_it_is_over_even_if_nobody_appends() {
+    for fault in [None, Some(Fault::Io)] {
+        let world = World::new(1);
+        let mut live = world.open();
+        live.append(vec![normal(0, 100)]).unwrap();
+        assert_eq!(live.journal.trouble(), None);
+        match fault {
+            None => world.disk.set_capacity(Some(0)),
+            Some(fault) => {
+                let call = Some(Call::Sync);
+                world.disk.fail(Rule { call, after: 0, times: u64::MAX, fault });
+            }
+        }
+        live.append(vec![normal(1, 100_000)]).unwrap_err();
+        let files = world.disk.files().len();
+        for _ in 0..3 {
+            world.clock.advance(Duration::from_secs(10));
+            live.engine.write();
+            assert!(live.journal.trouble().is_some(), "it is not over");
+        }
+        assert_eq!(world.disk.files().len(), files, "asking leaves nothing behind");
+        world.disk.heal();
+        world.disk.set_capacity(None);
+        world.clock.advance(Duration::from_secs(10));
+        live.engine.write();
+        assert_eq!(live.journal.trouble(), None);
+        let more = normal(2, 100);
+        live.append(vec![more]).unwrap();
+        assert_eq!(live.read(A, Lane::Normal).len(), 2, "both that were acknowledged");
     }
 }
 

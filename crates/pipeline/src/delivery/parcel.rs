@@ -63,6 +63,11 @@ impl Parcel {
         )
     }
 
+    /// Whether a part of it takes space in the journal.
+    pub(crate) fn is_journaled(&self) -> bool {
+        self.origins.iter().any(|origin| matches!(origin, Origin::Journal(_)))
+    }
+
     /// Two parcels with about half of the records each; `None` for a single record.
     pub(crate) fn halves(&self) -> Option<(Self, Self)> {
         let records = self.records();

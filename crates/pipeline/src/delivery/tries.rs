@@ -12,6 +12,7 @@ use bessemer_runtime::{Random, Tasks};
 use bytes::Bytes;
 use prometheus_client::metrics::histogram::Histogram;
 
+use crate::catalog::WhenFull;
 use crate::delivery::backoff;
 use crate::delivery::direct::Direct;
 use crate::delivery::parcel::{Origin, Parcel};
@@ -26,6 +27,8 @@ const SUSPECT_TRIES: u32 = 5;
 const TOO_LARGE: u16 = 413;
 /// How long a worker waits when the dead-letter log takes nothing.
 const DEAD_LETTER_WAIT: Duration = Duration::from_secs(5);
+/// How often a wait for the next try looks whether the queue is over its budget.
+const OVERFLOW_LOOK: Duration = Duration::from_secs(1);
 
 /// One destination and how its parcels fare.
 pub(crate) struct Tries {
@@ -37,6 +40,7 @@ pub(crate) struct Tries {
     pub(crate) tasks: Tasks,
     pub(crate) config_hash: u64,
     pub(crate) counters: Counters,
+    when_full: WhenFull,
     successes: AtomicU64,
     health: Arc<Health>,
 }
@@ -71,6 +75,7 @@ pub(crate) struct Destination {
     pub(crate) sink: SinkIndex,
     pub(crate) exporter: Arc<dyn Exporter>,
     pub(crate) config_hash: u64,
+    pub(crate) when_full: WhenFull,
     pub(crate) health: Arc<Health>,
 }
 
@@ -87,6 +92,7 @@ impl Tries {
             sink: to.sink,
             exporter: to.exporter,
             config_hash: to.config_hash,
+            when_full: to.when_full,
             hub,
             random,
             tasks,
@@ -111,6 +117,9 @@ impl Tries {
     async fn settle_one(&self, mut parcel: Parcel, waiting: &mut Vec<Parcel>) {
         let successes = self.successes.load(Ordering::Relaxed);
         while !parcel.is_abandoned() {
+            if self.overflows(&parcel) {
+                return self.give_way(&parcel).await;
+            }
             let (after, reason) = match self.attempt(&parcel).await {
                 Verdict::Delivered => return self.delivered(&parcel),
                 Verdict::Refused { status, reason } => {
@@ -125,6 +134,7 @@ impl Tries {
                 tokio::select! {
                     biased;
                     () = self.hub.clock.sleep(pause) => {}
+                    () = self.overflow(&parcel) => continue,
                     () = self.tasks.cancelled() => return self.leave(&parcel).await,
                 }
             }
@@ -138,6 +148,30 @@ impl Tries {
     /// Whether a parcel used up its tries while others succeeded.
     fn is_suspect(&self, parcel: &Parcel, successes: u64) -> bool {
         parcel.tries >= SUSPECT_TRIES && self.successes.load(Ordering::Relaxed) > successes
+    }
+
+    /// Whether a parcel is to make room: parcels are taken in order, so it is of the oldest.
+    fn overflows(&self, parcel: &Parcel) -> bool {
+        self.when_full == WhenFull::DeadLetter
+            && parcel.is_journaled()
+            && self.hub.journal.is_over_budget(self.sink)
+    }
+
+    /// Completes when a parcel is to make room.
+    async fn overflow(&self, parcel: &Parcel) {
+        if self.when_full == WhenFull::Block || !parcel.is_journaled() {
+            std::future::pending::<()>().await;
+        }
+        while !self.overflows(parcel) {
+            self.hub.clock.sleep(OVERFLOW_LOOK).await;
+        }
+    }
+
+    async fn give_way(&self, parcel: &Parcel) {
+        let last = self.health.reason();
+        let cause = last.map(|reason| format!("; it fails: {reason}")).unwrap_or_default();
+        let reason = format!("the budget of the destination's queue is used up{cause}");
+        self.bury(parcel, 0, &reason).await;
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Verdict {

@@ -214,7 +214,7 @@ fn a_slow_disk_makes_answers_wait_and_never_lie() {
 
 /// Scenario: the disk fills up while a destination is down, then the destination comes back.
 /// Promise: clients are told to come back later; at zero bytes free delivery goes on; deletion
-/// makes room and clients are served again, all without a restart.
+/// makes room and clients are served again, all without a restart. Readiness says so, and when it is over.
 #[test]
 fn a_full_disk_tells_clients_to_come_back_and_drains_at_zero_bytes_free() {
     let net = [Destination::new("a", Mood { up: Box::new(|now| now > HOUR), ..Mood::default() })];
@@ -231,10 +231,15 @@ fn a_full_disk_tells_clients_to_come_back_and_drains_at_zero_bytes_free() {
         };
         let Refusal::Overloaded { retry_after, .. } = refusal else { panic!("{refusal:?}") };
         assert!(retry_after > Duration::ZERO);
+        let ready = live.engine.status().readiness();
+        assert!(ready.unwrap_err().starts_with("journal failing: "), "told to who asks");
         disk.set_capacity(Some(0));
         assert!(live.settled(DAY).await, "delivery goes on without space");
         live.clock.sleep(Duration::from_secs(5)).await;
+        assert!(live.engine.status().readiness().is_err(), "nothing can be written yet");
         disk.set_capacity(Some(6 << 20));
+        live.clock.sleep(Duration::from_secs(5)).await;
+        assert_eq!(live.engine.status().readiness(), Ok(()), "before anybody sends");
         live.send(400).await.expect("there is room again within five seconds");
         assert!(live.settled(DAY).await);
         End::Stop

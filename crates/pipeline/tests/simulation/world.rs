@@ -48,6 +48,8 @@ pub(crate) struct World {
     /// The longest time that one round of the journal's work takes.
     pub(crate) slow: Duration,
     pub(crate) ordered: bool,
+    /// Queues that are not as by default, by destination.
+    pub(crate) queues: BTreeMap<&'static str, QueueSettings>,
     pub(crate) now: Duration,
     pub(crate) lives: u64,
     /// Follows from all that happened.
@@ -73,6 +75,7 @@ impl World {
             journal_bytes_max: 16 << 20,
             slow: Duration::ZERO,
             ordered: false,
+            queues: BTreeMap::new(),
             now: Duration::ZERO,
             lives: 0,
             trace: seed,
@@ -195,7 +198,8 @@ impl World {
             let (to, clock) = (Arc::clone(destination), clock.clone());
             let exporter: Arc<dyn Exporter> =
                 Arc::new(Wire { to, clock, random: Arc::clone(&self.random) });
-            let queue = QueueSettings { ordered: self.ordered, ..QueueSettings::default() };
+            let queue = self.queues.get(destination.id).cloned().unwrap_or_default();
+            let queue = QueueSettings { ordered: self.ordered, ..queue };
             built.insert(destination.id.into(), Built::Exporter { exporter, queue });
             wire("lane", destination.id);
         }
