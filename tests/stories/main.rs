@@ -19,6 +19,7 @@ mod process;
 #[path = "../support/sink.rs"]
 mod sink;
 mod spill;
+mod validate;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

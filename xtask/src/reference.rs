@@ -3,6 +3,7 @@
 
 mod commands;
 mod component;
+pub mod errors;
 mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use bessemer_config::Code;
 
 use component::Component;
 
@@ -33,6 +35,10 @@ pub fn render(binary: &Path) -> Result<Pages> {
     for row in &components {
         pages.insert(format!("components/{}.md", row.name), format!("{NOTE}{}", row.page()));
     }
+    for code in Code::ALL {
+        pages.insert(errors::path(code), format!("{NOTE}{}", errors::page(code)));
+    }
+    pages.insert("errors/index.md".into(), format!("{NOTE}{}", errors::index()));
     pages.insert("index.md".into(), format!("{NOTE}{}", component::index(&components)));
     pages.insert("schema.json".into(), component::schema(&components)?);
     let help = |arguments: &[&str]| output(binary, arguments);

@@ -90,13 +90,8 @@ pub(crate) struct Process {
     /// Bytes of the journal on disk at most; beyond it clients get 429.
     #[arg(long = "journal.size", value_name = "SIZE", default_value = "10GiB")]
     pub(crate) journal_size: ByteSize,
-    /// Seals the journal with the key in this file, or with the last by name in this directory,
-    /// whose other keys open what is older. A key is 32 bytes, raw, as base64 or as hexadecimal.
-    #[arg(long = "journal.key-file", value_name = "PATH", conflicts_with = "key_variable")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// Seals the journal with the key in this environment variable; `id=key,id=key` names several.
-    #[arg(long = "journal.key-env", value_name = "NAME")]
-    pub(crate) key_variable: Option<String>,
+    #[command(flatten)]
+    pub(crate) keys: Keys,
     /// Memory for request bodies over all receivers; beyond it clients get 429. A quarter of the
     /// machine's or cgroup's memory unless set, at most 1GiB.
     #[arg(long = "memory.bodies", value_name = "SIZE")]
@@ -113,6 +108,19 @@ pub(crate) struct Process {
     /// Form of the log on standard error.
     #[arg(long = "log.format", value_name = "FORM", default_value = "text")]
     pub(crate) log_format: LogFormat,
+}
+
+/// What the journal is sealed with.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+pub(crate) struct Keys {
+    /// Seals the journal with the key in this file, or with the last by name in this directory,
+    /// whose other keys open what is older. A key is 32 bytes, raw, as base64 or as hexadecimal.
+    #[arg(long = "journal.key-file", value_name = "PATH", conflicts_with = "key_variable")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Seals the journal with the key in this environment variable; `id=key,id=key` names several.
+    #[arg(long = "journal.key-env", value_name = "NAME")]
+    pub(crate) key_variable: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -137,6 +145,11 @@ pub(crate) struct Validate {
     /// Also probes that the ports are free.
     #[arg(long)]
     pub(crate) bind: bool,
+    /// Also asks each destination, with an export of no records, whether it would take some.
+    #[arg(long)]
+    pub(crate) connect: bool,
+    #[command(flatten)]
+    pub(crate) keys: Keys,
     /// Form of the findings.
     #[arg(short, long, value_enum, default_value = "text")]
     pub(crate) output: FindingForm,

@@ -37,7 +37,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn validate(arguments: &Validate) -> anyhow::Result<ExitCode> {
-    let found = load::check(&arguments.configs, arguments.bind);
+    let found = load::check(arguments)?;
     if arguments.output == FindingForm::Json {
         let mut lines = String::new();
         for finding in &found.findings {
@@ -52,6 +52,9 @@ fn validate(arguments: &Validate) -> anyhow::Result<ExitCode> {
         if found.is_valid() {
             let nodes = found.components;
             output::print(&format!("valid: {nodes} components\n"))?;
+            for id in &found.ready {
+                output::print(&format!("ready: {id}\n"))?;
+            }
         }
     }
     Ok(if found.is_valid() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bessemer_runtime::{ByteSize, Span};
 
-use crate::arguments::{Demo, LogFormat, LogLevel, Process};
+use crate::arguments::{Demo, Keys, LogFormat, LogLevel, Process};
 use crate::{load, output, run};
 
 /// The configuration; the ports are filled in, because others may hold the usual ones.
@@ -82,8 +82,7 @@ async fn elapsed(running: &run::Running, time: Option<std::time::Duration>) {
 
 fn process(arguments: &Demo, storage: &std::path::Path) -> Process {
     Process {
-        key_file: None,
-        key_variable: None,
+        keys: Keys::default(),
         storage: storage.to_owned(),
         admin: arguments.admin.clone(),
         journal_size: ByteSize::mib(1024),

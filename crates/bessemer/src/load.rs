@@ -8,14 +8,16 @@ use bessemer_config::{
 };
 use bessemer_pipeline::{Built, Context};
 
-use crate::arguments::Configs;
-use crate::{output, wire};
+use crate::arguments::{Configs, Validate};
+use crate::{connect, keys, output, wire};
 
 /// What a check of a configuration found.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) findings: Vec<Diagnostic>,
     pub(crate) components: usize,
+    /// Destinations that were asked and would take records.
+    pub(crate) ready: Vec<String>,
 }
 
 impl Found {
@@ -76,18 +78,33 @@ fn shown(loaded: Result<Loaded, Vec<Diagnostic>>) -> Option<Loaded> {
 }
 
 /// Everything that can be said about a configuration without running it.
-pub(crate) fn check(configs: &Configs, bind: bool) -> Found {
-    let loaded = match read(configs, None) {
+pub(crate) fn check(arguments: &Validate) -> std::io::Result<Found> {
+    let mut findings = keys::check(&arguments.keys, &SystemEnvironment);
+    let loaded = match read(&arguments.configs, None) {
         Ok(loaded) => loaded,
-        Err(findings) => return Found { findings, components: 0 },
+        Err(more) => {
+            findings.extend(more);
+            return Ok(Found { findings, components: 0, ready: Vec::new() });
+        }
     };
-    let mut findings = loaded.warnings;
+    let components = loaded.graph.nodes.len();
+    let mut ready = Vec::new();
+    findings.extend(loaded.warnings);
     match wire::wire(&loaded.graph, &Context::detached()) {
         Err(more) => findings.extend(more),
-        Ok(wired) if bind => findings.extend(occupied(&loaded.graph, &wired)),
-        Ok(_) => {}
+        Ok(wired) => {
+            if arguments.bind {
+                findings.extend(occupied(&loaded.graph, &wired));
+            }
+            if arguments.connect {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let asked = runtime.block_on(connect::ask(&loaded.graph, &wired));
+                findings.extend(asked.findings);
+                ready = asked.ready;
+            }
+        }
     }
-    Found { findings, components: loaded.graph.nodes.len() }
+    Ok(Found { findings, components, ready })
 }
 
 fn occupied(graph: &bessemer_config::Graph, wired: &wire::Wired) -> Vec<Diagnostic> {

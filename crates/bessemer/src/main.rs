@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod connect;
 mod demo;
 mod keys;
 mod load;

@@ -73,7 +73,7 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
         storage: storage.clone(),
         journal_bytes_max: process.journal_size.0,
         sync: true,
-        keys: keys::source(process, &SystemEnvironment)?,
+        keys: keys::source(&process.keys, &SystemEnvironment)?,
     };
     let parts = Parts {
         built: wired.built,

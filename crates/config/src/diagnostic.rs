@@ -7,8 +7,10 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::nearest::nearest;
 use crate::source::Location;
 
+mod explain;
 mod render;
 
+pub use explain::{Explanation, Found};
 pub use render::render;
 
 /// Whether a configuration with this finding can run.
@@ -53,15 +55,43 @@ pub enum Code {
     Misplaced,
     /// A component is known and comes with a later version.
     Later,
+    /// A destination cannot be reached, or would not take records.
+    Unreachable,
     /// A component takes part in no pipeline.
     Unwired,
     /// Something is accepted and has no effect.
     Ignored,
     /// Something wrong was repaired by inference.
     Repaired,
+    /// A secret can be read by those who have no business with it.
+    Exposed,
 }
 
 impl Code {
+    /// Every code, in the order of their numbers.
+    pub const ALL: [Self; 20] = [
+        Self::Syntax,
+        Self::Evaluation,
+        Self::Limit,
+        Self::File,
+        Self::UnknownComponent,
+        Self::UnknownSetting,
+        Self::WrongValue,
+        Self::Missing,
+        Self::Duplicate,
+        Self::Dangling,
+        Self::Cycle,
+        Self::Wiring,
+        Self::Module,
+        Self::Misplaced,
+        Self::Later,
+        Self::Unreachable,
+        Self::Unwired,
+        Self::Ignored,
+        Self::Repaired,
+        Self::Exposed,
+    ];
+
     /// The code as it is printed and looked up.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,9 +110,11 @@ impl Code {
             Self::Module => "BSM-0113",
             Self::Misplaced => "BSM-0114",
             Self::Later => "BSM-0115",
+            Self::Unreachable => "BSM-0116",
             Self::Unwired => "BSM-0151",
             Self::Ignored => "BSM-0152",
             Self::Repaired => "BSM-0153",
+            Self::Exposed => "BSM-0154",
         }
     }
 }

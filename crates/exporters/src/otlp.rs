@@ -1,5 +1,6 @@
 //! `otelcol.exporter.otlp`: OTLP over gRPC (<https://opentelemetry.io/docs/specs/otlp/#otlpgrpc>).
 
+pub(crate) mod probe;
 pub(crate) mod settings;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use bessemer_net::grpc::{Code, Status};
 use bessemer_net::retry::{Policy, grpc_is_retryable};
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::metrics::Counter;
-use bessemer_pipeline::{Built, Context, Delivery, Exporter, Verdict};
+use bessemer_pipeline::{Built, Context, Delivery, Exporter, Probe, Verdict};
 use bessemer_record::Signal;
 use bessemer_record::message::ExportResponse;
 use bessemer_runtime::BoxFuture;
@@ -65,11 +66,7 @@ impl Otlp {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };
-        let path = PathAndQuery::from_static(match delivery.signal {
-            Signal::Logs => LOGS,
-            Signal::Metrics => METRICS,
-            Signal::Traces => TRACES,
-        });
+        let path = path_of(delivery.signal);
         let outcome =
             self.client.unary_with_retry(&path, &message, self.encoding, &self.policy).await;
         match outcome.result {
@@ -82,9 +79,34 @@ impl Otlp {
     }
 }
 
+impl Otlp {
+    async fn ask(&self, signal: Signal) -> Probe {
+        if let Err(error) = self.client.reach().await {
+            return probe::of_error(&error);
+        }
+        // An export request without records is one of no bytes.
+        match self.client.unary(&path_of(signal), &[], Encoding::Identity).await {
+            Ok(_) => Probe::Ready,
+            Err(status) => probe::of_status(&status),
+        }
+    }
+}
+
+fn path_of(signal: Signal) -> PathAndQuery {
+    PathAndQuery::from_static(match signal {
+        Signal::Logs => LOGS,
+        Signal::Metrics => METRICS,
+        Signal::Traces => TRACES,
+    })
+}
+
 impl Exporter for Otlp {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
         Box::pin(self.send(delivery))
+    }
+
+    fn probe(&self, signal: Signal) -> BoxFuture<'_, Probe> {
+        Box::pin(self.ask(signal))
     }
 
     fn concurrency_max(&self) -> usize {

@@ -8,14 +8,16 @@ use bessemer_net::body::{Encoding, compress};
 use bessemer_net::dial::{Answer, Client, DialError, Request, Settings as DialSettings};
 use bessemer_net::retry::Policy;
 use bessemer_pipeline::catalog::{BuildError, QueueSettings, read};
-use bessemer_pipeline::{Built, Context, Delivery, Exporter, SettingsError, Verdict};
+use bessemer_pipeline::{Built, Context, Delivery, Exporter, Probe, SettingsError, Verdict};
 use bessemer_record::message::{ExportResponse, Status};
 use bessemer_record::{Checked, Signal, json};
 use bessemer_runtime::BoxFuture;
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::otlp::probe;
 use crate::otlp::settings::{Retry, SendingQueue, of_dial};
 use crate::otlp::{Rejected, message};
 
@@ -155,6 +157,19 @@ impl OtlpHttp {
         }
     }
 
+    async fn ask(&self, signal: Signal) -> Probe {
+        let target = self.target(signal);
+        let (body, kind) = match self.form {
+            Form::Proto => (Bytes::new(), "application/x-protobuf"),
+            Form::Json => (Bytes::from_static(b"{}"), "application/json"),
+        };
+        let request = Request::post(target.path.clone(), body).content_type(kind);
+        match target.client.send(&request).await {
+            Ok(answer) => probe::of_answer(&answer),
+            Err(error) => probe::of_error(&error),
+        }
+    }
+
     fn target(&self, signal: Signal) -> &Target {
         match signal {
             Signal::Logs => &self.logs,
@@ -201,6 +216,10 @@ impl OtlpHttp {
 impl Exporter for OtlpHttp {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
         Box::pin(self.send(delivery))
+    }
+
+    fn probe(&self, signal: Signal) -> BoxFuture<'_, Probe> {
+        Box::pin(self.ask(signal))
     }
 
     fn concurrency_max(&self) -> usize {

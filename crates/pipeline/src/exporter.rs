@@ -24,6 +24,11 @@ pub trait Exporter: Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// Asks the destination whether it would take this signal, without leaving anything there.
+    fn probe(&self, _signal: Signal) -> BoxFuture<'_, Probe> {
+        Box::pin(std::future::ready(Probe::Local))
+    }
+
     /// Deliveries in flight at once; one keeps order.
     fn concurrency_max(&self) -> usize {
         10
@@ -33,6 +38,27 @@ pub trait Exporter: Send + Sync + 'static {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
+}
+
+/// What a destination answered that was asked without being sent anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// It is on this machine: there is nobody to ask.
+    Local,
+    /// It would take records.
+    Ready,
+    /// It is there, and would not take records now.
+    Busy {
+        /// What it said.
+        reason: String,
+    },
+    /// It would not take records as things are configured.
+    Failed {
+        /// What is wrong.
+        reason: String,
+        /// What to look at.
+        remedy: &'static str,
+    },
 }
 
 /// Identity of a record, stable over retry, crash and replay.

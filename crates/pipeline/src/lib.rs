@@ -26,7 +26,7 @@ pub mod step;
 pub use assembly::Assembly;
 pub use catalog::{Built, Catalogs, Context, Role, Row, SettingsError, Stability};
 pub use engine::{Engine, EngineError, Options};
-pub use exporter::{Delivery, Exporter, Part, RecordId, Verdict};
+pub use exporter::{Delivery, Exporter, Part, Probe, RecordId, Verdict};
 pub use gate::{Gate, Overload};
 pub use meta::Meta;
 pub use metrics::Metrics;

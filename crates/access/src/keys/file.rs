@@ -36,6 +36,19 @@ impl KeyFiles {
         Ok(files)
     }
 
+    /// The files of keys that others than their owner can read or write.
+    pub fn exposed(&self) -> Vec<PathBuf> {
+        let files = if self.path.is_dir() {
+            let ids = self.ids().unwrap_or_default();
+            ids.into_iter().map(|id| self.path.join(id)).collect()
+        } else {
+            vec![self.path.clone()]
+        };
+        let is_exposed =
+            |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.mode() & OTHERS != 0);
+        files.into_iter().filter(is_exposed).collect()
+    }
+
     fn newest(&self) -> Result<CurrentKey, KeyError> {
         let path = if self.path.is_dir() {
             let newest = self.ids()?.into_iter().max();

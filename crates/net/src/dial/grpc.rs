@@ -84,6 +84,11 @@ impl GrpcClient {
         Ok(Self { channel: Channel::new(connector, bounds), headers, message_bytes_max })
     }
 
+    /// Opens a connection and lets it go, to see whether name, network and TLS work.
+    pub async fn reach(&self) -> Result<(), DialError> {
+        self.channel.connector.connect().await.map(drop)
+    }
+
     /// One try of a call; `message` in pieces, already encoded as `encoding` says.
     ///
     /// A destination that cannot be reached is `UNAVAILABLE`, one that does not answer in time
