@@ -24,7 +24,7 @@ fn work(world: &World, oracle: &mut Oracle) {
             append(&mut live, oracle, &mut number, round);
             if round % 2 == 1 {
                 settle_some(&live, oracle);
-                world.clock.advance(std::time::Duration::from_millis(700));
+                world.clock.advance(Duration::from_millis(700));
                 live.engine.maintain();
             }
         }
