@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::account::{Books, Outcome};
 use crate::cache::Cache;
 use crate::catalog::{Catalog, Segment};
 use crate::cursor::{Cursor, CursorFile, Freed, Given};
@@ -74,6 +75,10 @@ pub(crate) struct Cursors {
     pub file: CursorFile,
     /// The area of each sink.
     pub areas: Vec<usize>,
+    /// The books of each sink.
+    pub books: Vec<Books>,
+    /// A note was changed since the cursors were saved.
+    pub noted: bool,
 }
 
 impl Backlog {
@@ -84,10 +89,15 @@ impl Backlog {
 
     fn subtract(&self, freed: &Freed) {
         for (counter, count) in [(&self.records, freed.records), (&self.bytes, freed.bytes)] {
-            // Estimated after a restart, so it may not go below zero.
+            // Estimated where a segment could not be read at open: not below zero.
             let lowered = |held: u64| Some(held.saturating_sub(count));
             counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lowered).unwrap_or_default();
         }
+    }
+
+    /// Records not settled.
+    pub(crate) fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
     }
 
     fn clear(&self) {
@@ -143,12 +153,25 @@ impl Cursors {
         self.areas.get(sink).map_or([0; 2], |area| self.file.durable_lows(*area))
     }
 
+    fn routed(&mut self, sink: usize, records: u64) {
+        let account = self.books.get_mut(sink).and_then(|books| books.account.as_mut());
+        account.map(|account| account.routed += records).unwrap_or_default();
+    }
+
+    fn settled(&mut self, sink: usize, records: u64, outcome: Outcome) {
+        let account = self.books.get_mut(sink).and_then(|books| books.account.as_mut());
+        account.map(|account| account.settle(records, outcome)).unwrap_or_default();
+    }
+
     fn save(&mut self, sink: usize, floor: u64) {
         let (Some([urgent, normal]), Some(area)) = (self.lanes.get(sink), self.areas.get(sink))
         else {
             return;
         };
-        self.file.write(*area, floor, [urgent.save(), normal.save()]);
+        let books = self.books.get(sink).cloned().unwrap_or_default();
+        let lanes = [urgent.save(), normal.save()];
+        self.file.enter(*area, books);
+        self.file.write(*area, floor, lanes);
     }
 }
 
@@ -164,9 +187,10 @@ impl Core {
         self.cache.lock().push(entries);
         // Under the lock, so that a sink that finds itself at the end is not told wrongly that it
         // has no backlog.
-        let cursors = self.cursors.lock();
+        let mut cursors = self.cursors.lock();
         for part in parts {
             for bit in part.routes.bits() {
+                cursors.routed(usize::from(bit), part.tally.records);
                 if let Some(sink) = self.sinks.get(usize::from(bit)) {
                     sink.backlog.add(part.tally.records, part.tally.bytes);
                 }
@@ -177,9 +201,16 @@ impl Core {
     }
 
     /// Settles records of a sink: they will not be served to it again.
-    pub(crate) fn settle(&self, sink: usize, lane: Lane, ranges: &[std::ops::Range<u64>]) {
-        let end = self.visible_end();
+    pub(crate) fn settle(
+        &self,
+        sink: usize,
+        lane: Lane,
+        ranges: &[std::ops::Range<u64>],
+        outcome: Outcome,
+    ) {
         let mut cursors = self.cursors.lock();
+        // Under the lock: the books that are saved are those of this end.
+        let end = self.visible_end();
         let Some(cursor) = cursors.cursor(sink, lane) else { return };
         let before = cursor.low();
         let mut freed = Freed::default();
@@ -189,11 +220,13 @@ impl Core {
             freed.bytes += one.bytes;
         }
         let low = cursor.low();
-        cursors.save(sink, end);
-        if let Some(sink) = self.sinks.get(sink) {
-            sink.backlog.subtract(&freed);
-            sink.room(lane).notify_one();
+        if let Some(known) = self.sinks.get(sink) {
+            // A range given as a whole may span numbers of others.
+            cursors.settled(sink, freed.records.min(known.backlog.records()), outcome);
+            known.backlog.subtract(&freed);
+            known.room(lane).notify_one();
         }
+        cursors.save(sink, end);
         self.clear_backlog_if_done(&cursors, sink);
         drop(cursors);
         let passes = |segment: &Segment| segment.end > before && segment.end <= low;
@@ -243,12 +276,13 @@ impl Core {
     /// Writes the cursors of all sinks, as far as they, or the end that they remember, have moved
     /// without a settlement.
     pub(crate) fn save_cursors(&self) {
-        let end = self.visible_end();
         let mut cursors = self.cursors.lock();
+        let end = self.visible_end();
+        let noted = std::mem::take(&mut cursors.noted);
         for sink in 0..self.sinks.len() {
             let lows = cursors.lanes.get(sink).map(|lanes| lanes.each_ref().map(Cursor::low));
             let area = cursors.areas.get(sink).copied().unwrap_or(usize::MAX);
-            if lows != Some(cursors.durable_lows(sink)) || cursors.file.floor(area) < end {
+            if noted || lows != Some(cursors.durable_lows(sink)) || cursors.file.floor(area) < end {
                 cursors.save(sink, end);
             }
         }
@@ -325,11 +359,13 @@ impl Core {
         let now = self.env.clock.unix_nanos();
         let dead: Vec<_> = self.dead.lock().clone();
         let cursors = self.cursors.lock();
-        let sinks = self.sinks.iter().zip(&cursors.lanes).map(|(sink, lanes)| {
+        let all = self.sinks.iter().zip(&cursors.lanes).zip(&cursors.books);
+        let sinks = all.map(|((sink, lanes), books)| {
             let oldest = lanes.iter().filter_map(Cursor::oldest_unix_nanos).min();
             let dead = dead.iter().find(|log| log.id == sink.spec.id);
             SinkStats {
                 id: sink.spec.id.clone(),
+                account: books.account.unwrap_or_default(),
                 orphan: sink.orphan,
                 backlog_records: sink.backlog.records.load(Ordering::Relaxed),
                 backlog_bytes: sink.backlog.bytes.load(Ordering::Relaxed),

@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::standing::Place;
+
 mod file;
 
 pub(crate) use file::{Areas, CursorFile, CursorsError, SavedArea};
@@ -178,6 +180,17 @@ impl Cursor {
     /// Whether all of a range is settled.
     pub(crate) fn is_settled(&self, range: &Range<u64>) -> bool {
         range.end <= self.low() || self.settled_within(range).first() == Some(range)
+    }
+
+    /// Where a number that concerns this cursor stands.
+    pub(crate) fn place(&self, number: u64) -> Place {
+        let below = self.outstanding.range(..=number).next_back();
+        if below.is_some_and(|(_, flight)| number < flight.end) {
+            return Place::InFlight;
+        }
+        let one = number..number + 1;
+        let is_settled = number < self.position || self.settled_within(&one).first() == Some(&one);
+        if is_settled { Place::Settled } else { Place::Queued }
     }
 
     /// How many of some numbers are neither settled nor below the low end.

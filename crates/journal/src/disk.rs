@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub mod mem;
+mod read_only;
 mod real;
 
 pub use mem::MemDisk;
+pub use read_only::ReadOnlyDisk;
 pub use real::RealDisk;
 
 /// How a file is opened.

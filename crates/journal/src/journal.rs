@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::thread;
 
 use bessemer_runtime::{Clock, Random};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::account::Outcome;
 use crate::core::{Core, Sink};
 use crate::dead::{DeadLetter, DeadLetters};
-use crate::disk::Disk;
+use crate::disk::{Disk, ReadOnlyDisk};
 use crate::entry::{Append, Lane, SinkIndex};
 use crate::error::{AppendError, DeadLetterError, OpenError};
 use crate::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
@@ -19,10 +21,11 @@ use crate::janitor::{Chore, Janitor, dead_log};
 use crate::keys::Keyring;
 use crate::log::Env;
 use crate::mailbox::Mailbox;
-use crate::open::{Drive, Opened, open};
+use crate::open::{Drive, Opened, known_sinks, open};
 use crate::options::{Options, SinkSpec};
 use crate::reader::Reader;
 use crate::report::OpenReport;
+use crate::standing::{Standing, Whereabouts};
 use crate::stats::{Counters, Stats};
 use crate::writer::{Appended, Ready, Request, Writer};
 
@@ -81,6 +84,21 @@ impl Journal {
         Ok((Self::new(core, requests, None), Engine { writer, janitor }, report))
     }
 
+    /// Opens what a directory holds to be looked at: nothing is changed, no lock is taken, and
+    /// nothing can be appended. Of a directory in use it shows what was there a moment ago.
+    pub fn read_only(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: Options,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        let disk = Arc::new(ReadOnlyDisk(disk));
+        let env = environment(disk, clock, random, &options);
+        let sinks = known_sinks(&env, &options.dir)?;
+        let Opened { core, requests, report, .. } = open(env, options, &sinks, Drive::Stepped)?;
+        Ok((Self::new(core, requests, None), report))
+    }
+
     fn new(
         core: Arc<Core>,
         requests: Arc<Mailbox<Request>>,
@@ -129,13 +147,18 @@ impl Journal {
 
     /// Settles several ranges at the cost of one.
     pub fn settle_all(&self, sink: SinkIndex, lane: Lane, records: &[Range<u64>]) {
-        self.handle.core.settle(usize::from(sink.0), lane, records);
+        self.settle_as(sink, lane, records, Outcome::Delivered);
+    }
+
+    /// The same, with how they were settled.
+    pub fn settle_as(&self, sink: SinkIndex, lane: Lane, records: &[Range<u64>], outcome: Outcome) {
+        self.handle.core.settle(usize::from(sink.0), lane, records, outcome);
     }
 
     /// [`Journal::settle`] for a sink that is configured no more.
     pub fn settle_orphan(&self, id: &str, lane: Lane, records: Range<u64>) {
         if let Some(sink) = self.orphan(id) {
-            self.handle.core.settle(sink, lane, &[records]);
+            self.handle.core.settle(sink, lane, &[records], Outcome::Delivered);
         }
     }
 
@@ -144,7 +167,7 @@ impl Journal {
         let Some(sink) = self.orphan(id) else { return false };
         for lane in Lane::ALL {
             let all = 0..u64::MAX;
-            self.handle.core.settle(sink, lane, &[all]);
+            self.handle.core.settle(sink, lane, &[all], Outcome::Dropped);
         }
         true
     }
@@ -203,6 +226,27 @@ impl Journal {
     /// Whether a sink's budget is used up.
     pub fn is_over_budget(&self, sink: SinkIndex) -> bool {
         self.handle.core.sinks.get(usize::from(sink.0)).is_some_and(Sink::is_over_budget)
+    }
+
+    /// Where every sink stands: those of the configuration in their order, then others.
+    pub fn standings(&self) -> Vec<Standing> {
+        self.handle.core.standings()
+    }
+
+    /// What is known of one record number. Reads the disk where it stands.
+    pub fn whereabouts(&self, number: u64) -> io::Result<Whereabouts> {
+        self.handle.core.whereabouts(number)
+    }
+
+    /// The identity of the journal, constant over its life.
+    pub fn incarnation(&self) -> u64 {
+        self.handle.core.incarnation
+    }
+
+    /// Keeps a note beside a sink's cursor: durable with it, within a second, and without a sync of
+    /// its own. False, and nothing kept, when it is over [`crate::NOTE_BYTES_MAX`].
+    pub fn note(&self, sink: SinkIndex, note: Bytes) -> bool {
+        self.handle.core.note(usize::from(sink.0), note)
     }
 
     /// Lets no more in, writes what waits, makes the cursors durable and gives the directory up.

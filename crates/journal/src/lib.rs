@@ -10,6 +10,7 @@
 //! thin: the rules are synchronous code over [`Disk`], `Clock` and `Random`, and
 //! [`Journal::open_stepped`] runs them without a thread.
 
+mod account;
 mod active;
 mod block;
 mod cache;
@@ -36,15 +37,18 @@ mod recover;
 mod report;
 mod scan;
 mod seal;
+mod seen;
 mod spill;
+mod standing;
 mod stats;
 mod summary;
 mod tail;
 mod walk;
 mod writer;
 
+pub use account::{Account, NOTE_BYTES_MAX, Outcome};
 pub use dead::{DeadLetter, DeadLetters, REASON_BYTES_MAX, STATUS_BYTES_MAX, StoredLetter};
-pub use disk::{Disk, DiskFile, MemDisk, OpenMode, RealDisk};
+pub use disk::{Disk, DiskFile, MemDisk, OpenMode, ReadOnlyDisk, RealDisk};
 pub use entry::{Append, Lane, Routes, SinkIndex, Stored};
 pub use error::{AppendError, DeadLetterError, FullOf, OpenError};
 pub use journal::{Engine, Journal};
@@ -54,5 +58,6 @@ pub use keys::{
 pub use options::{Compression, Options, SinkSpec, WhenFull};
 pub use reader::Reader;
 pub use report::{Lost, OpenReport, Orphan, Parked, TornTail};
+pub use standing::{LaneStanding, Place, Standing, Whereabouts};
 pub use stats::{SinkStats, Stats};
 pub use writer::Appended;

@@ -115,6 +115,11 @@ pub(crate) fn dead_area_id(id: &str) -> String {
     format!("dead/{id}")
 }
 
+/// Whether an area is that of a dead-letter log.
+pub(crate) fn is_dead_area_id(id: &str) -> bool {
+    id.starts_with("dead/")
+}
+
 /// The name of the directory of a component's log.
 fn escape(id: &str) -> String {
     id.bytes().map(escape_byte).collect()

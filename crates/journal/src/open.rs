@@ -21,7 +21,7 @@ use crate::error::OpenError;
 use crate::format::{COMPONENT_ID_BYTES_MAX, Kind, NUMBERS_SKIPPED, SINKS_MAX};
 use crate::janitor::Janitor;
 use crate::log::{Env, Log, make_dir};
-use crate::logs::{LogSpecs, unescape};
+use crate::logs::{LogSpecs, is_dead_area_id, unescape};
 use crate::mailbox::Mailbox;
 use crate::options::{Options, SinkSpec};
 use crate::recover::{Held, Inventory, load, take_inventory};
@@ -31,6 +31,7 @@ use crate::stats::Trouble;
 use crate::tail::Tail;
 use crate::writer::{Request, Writer};
 
+mod backlog;
 mod place;
 
 /// The parts of an open journal.
@@ -134,6 +135,13 @@ fn read_cursors(env: &Env, path: &Path) -> Result<Areas, OpenError> {
     })
 }
 
+/// The sinks that the cursor file in `dir` knows.
+pub(crate) fn known_sinks(env: &Env, dir: &Path) -> Result<Vec<SinkSpec>, OpenError> {
+    let areas = read_cursors(env, &dir.join("cursors"))?;
+    let ids = areas.all().map(|saved| &saved.id).filter(|id| !is_dead_area_id(id));
+    Ok(ids.filter(|id| !id.is_empty()).map(|id| SinkSpec::new(id.as_str())).collect())
+}
+
 fn check_sinks(specs: &[SinkSpec]) -> Result<(), OpenError> {
     if specs.len() > SINKS_MAX {
         return Err(OpenError::TooManySinks(specs.len()));
@@ -226,7 +234,9 @@ impl Opening {
         let sinks = place::sinks(specs, &ids, &spills);
         let placed = place::cursors(&sinks, &areas, &main, next, &held);
         self.report.cursors_lost = placed.lost;
-        let wanted = place::wanted_areas(&sinks, &placed.lanes, &dead, &areas, next);
+        let books = backlog::count(&self.env, &sinks, &placed.saved, &main, &areas);
+        let books = place::books(&sinks, &areas, books);
+        let wanted = place::wanted_areas(&sinks, (&placed.lanes, &books), &dead, &areas, next);
         let (env, incarnation) = (self.env.clone(), self.incarnation);
         let path = self.options.dir.join("cursors");
         let mut file = CursorFile::open(env.clone(), path, incarnation, areas, wanted);
@@ -240,7 +250,7 @@ impl Opening {
             incarnation,
             cache: Mutex::new(Cache::new(self.options.cache_bytes, next)),
             sinks,
-            cursors: Mutex::new(Cursors { lanes: placed.lanes, file, areas }),
+            cursors: Mutex::new(Cursors { lanes: placed.lanes, file, areas, books, noted: false }),
             tail: Tail::new(next),
             chores: Arc::default(),
             dead: Mutex::new(dead.iter().map(|dead| Arc::clone(&dead.shared)).collect()),

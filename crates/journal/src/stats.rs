@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::account::Account;
 use parking_lot::Mutex;
 
 /// Counts that only grow, since the journal was opened.
@@ -69,12 +70,14 @@ pub struct Stats {
     pub refused_full: u64,
 }
 
-/// What the journal holds for one sink. Backlogs are estimates after a restart, until the sink has
-/// caught up once.
+/// What the journal holds for one sink. Its backlog is an estimate where a segment could not be read
+/// at open, until the sink has caught up once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkStats {
     /// The component id.
     pub id: String,
+    /// Its books.
+    pub account: Account,
     /// Configured no more; its entries are kept.
     pub orphan: bool,
     /// Records not settled.

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::delivery::ack::AckGroup;
 use crate::delivery::direct::Direct;
 use crate::exporter::{Part, RecordId};
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::outlet::{Ack, Incoming, Refusal};
 use crate::program::{Output, Processed};
@@ -294,6 +295,7 @@ fn append_refusal(error: &AppendError) -> Refusal {
 pub struct Engine {
     pub(crate) hub: Arc<Hub>,
     pub(crate) status: Status,
+    pub(crate) ledger: Ledger,
     pub(crate) receivers: Tasks,
     pub(crate) exporters: Tasks,
     pub(crate) observer: Tasks,
@@ -309,6 +311,11 @@ impl Engine {
     /// How it fares, now and later.
     pub fn status(&self) -> Status {
         self.status.clone()
+    }
+
+    /// Where every record stands, now and later.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger.clone()
     }
 
     /// The journal, for tools and figures.
@@ -328,12 +335,14 @@ impl Engine {
             tracing::warn!(receivers_done, exporters_done, "drain took longer than its limit");
         }
         self.observer.cancel();
+        self.ledger.mark();
         self.hub.journal.clone().close().await;
     }
 
     pub(crate) fn observe(&self) {
         let hub = Arc::clone(&self.hub);
         let status = self.status.clone();
+        let ledger = self.ledger.clone();
         let tasks = self.observer.clone();
         self.observer.spawn(async move {
             let mut rates = [0_u64; RATE_SECONDS];
@@ -352,6 +361,7 @@ impl Engine {
                 let rate = rates.iter().sum::<u64>() / RATE_SECONDS as u64;
                 hub.metrics.processing_rate.set(i64::try_from(rate).unwrap_or(i64::MAX));
                 observe_queues(&hub, &status);
+                ledger.mark();
             }
         });
     }
@@ -362,6 +372,7 @@ fn observe_queues(hub: &Hub, status: &Status) {
     for destination in status.destinations() {
         let labels = crate::metrics::component(&destination.id);
         let metrics = &hub.metrics;
+        metrics.unaccounted.get_or_create(&labels).set(destination.unaccounted);
         metrics.queue_records.get_or_create(&labels).set(as_gauge(destination.queue_records));
         metrics.queue_bytes.get_or_create(&labels).set(as_gauge(destination.queue_bytes));
         metrics.queue_age.get_or_create(&labels).set(as_gauge(destination.queue_age_s));

@@ -89,6 +89,13 @@ pub struct Part {
     pub payload: Bytes,
 }
 
+impl Part {
+    /// The numbers of its records.
+    pub(crate) fn numbers(&self) -> Range<u64> {
+        self.first.number..self.first.number + u64::from(self.records)
+    }
+}
+
 /// What an exporter sends at once: one signal, one or several parts in order.
 #[derive(Debug, Clone)]
 pub struct Delivery {

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod exporter;
 mod fates;
 pub mod gate;
+pub mod ledger;
 pub mod meta;
 pub mod metrics;
 pub mod outlet;
@@ -28,6 +29,7 @@ pub use catalog::{Built, Catalogs, Context, Role, Row, SettingsError, Stability}
 pub use engine::{Engine, EngineError, Options};
 pub use exporter::{Delivery, Exporter, Part, Probe, RecordId, Verdict};
 pub use gate::{Gate, Overload};
+pub use ledger::{Ledger, LedgerPage, LedgerQuery};
 pub use meta::Meta;
 pub use metrics::Metrics;
 pub use outlet::{Ack, Incoming, Outlet, Refusal};

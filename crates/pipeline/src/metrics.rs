@@ -186,6 +186,15 @@ impl Metrics {
         );
     }
 
+    /// Records of all signals that a receiver acknowledged.
+    pub(crate) fn accepted_in_all(&self, receiver: &str) -> u64 {
+        let signals = crate::engine::SIGNALS.map(|signal| {
+            let labels = SignalLabels { component: receiver.to_owned(), signal: signal.as_str() };
+            self.accepted.get_or_create_owned(&labels).get()
+        });
+        signals.iter().sum()
+    }
+
     fn register_books(&self) {
         let mut registry = self.registry.lock();
         let mut counter = |name: &str, help: &str, family: &Family<ComponentLabels, Counter>| {

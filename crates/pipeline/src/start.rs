@@ -15,6 +15,7 @@ use crate::delivery::tries::{Destination, Tries};
 use crate::delivery::worker::Worker;
 use crate::engine::{DIRECT_QUEUE_MAX, Engine, EngineError, Hub, Options, SinkHandle};
 use crate::exporter::Exporter;
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::outlet::{Ack, Outlet};
 use crate::plan::Plan;
@@ -96,7 +97,13 @@ impl Engine {
         ));
         let health = plan.sinks.iter().map(|id| (id.clone(), Arc::new(Health::default())));
         let destinations: Arc<Vec<(String, Arc<Health>)>> = Arc::new(health.collect());
+        let receivers = plan.programs.keys().cloned().collect();
+        let books = Arc::clone(&parts.metrics);
+        let clock = Arc::clone(&parts.clock);
+        let ledger =
+            Ledger::resume(hub.journal.clone(), clock, (books, receivers), plan.sinks.len());
         let engine = Self {
+            ledger,
             status: Status { hub: Arc::clone(&hub), destinations: Arc::clone(&destinations) },
             hub,
             receivers: Tasks::new(),
@@ -115,6 +122,7 @@ impl Engine {
                 id,
                 sink: SinkIndex(u8::try_from(sink).unwrap_or(u8::MAX)),
                 exporter: exporter.0,
+                sheet: engine.ledger.sheet(SinkIndex(u8::try_from(sink).unwrap_or(u8::MAX))),
                 config_hash: parts.config_hash,
                 when_full: exporter.1.when_full,
                 health: Arc::clone(health),

@@ -56,6 +56,8 @@ pub struct DestinationStatus {
     pub queue_age_s: u64,
     /// Records in its dead-letter log.
     pub dead_records: u64,
+    /// Records that its books do not explain; 0.
+    pub unaccounted: i64,
 }
 
 /// A view of a running engine that can outlive it. Clones share it.
@@ -89,6 +91,7 @@ impl Status {
                     queue_bytes: sink.backlog_bytes,
                     queue_age_s: sink.oldest_age.as_secs(),
                     dead_records: sink.dead_records,
+                    unaccounted: sink.account.unaccounted(sink.backlog_records),
                 }
             };
         self.destinations.iter().zip(&stats.sinks).map(status).collect()

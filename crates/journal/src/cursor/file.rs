@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Saved;
+use crate::account::Books;
 use crate::disk::{DiskFile, OpenMode, is_full, read_full, reserve, write_all};
 use crate::entry::Lane;
 use crate::format::{VERSION, VERSION_PLAIN};
@@ -33,6 +34,7 @@ pub(crate) struct SavedArea {
     /// No number below this will be given again.
     pub floor: u64,
     pub lanes: [Saved; 2],
+    pub books: Books,
 }
 
 /// The areas found in a file, and the journal it belongs to.
@@ -247,6 +249,13 @@ impl CursorFile {
         (place.saved.floor, place.saved.lanes) = (floor, lanes);
         place.unwritten = true;
         self.flush(area);
+    }
+
+    /// Sets what is written with an area from now on.
+    pub(crate) fn enter(&mut self, area: usize, books: Books) {
+        if let Some(place) = self.areas.get_mut(area) {
+            place.saved.books = books;
+        }
     }
 
     fn version(&self) -> u8 {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Found;
+use crate::account::{Account, Books};
 use crate::catalog::{Catalog, Segment};
 use crate::core::Sink;
 use crate::cursor::{Areas, Cursor, Saved, SavedArea};
@@ -16,6 +17,8 @@ use crate::recover::{Held, Inventory};
 /// The cursors of all sinks.
 pub(super) struct Placed {
     pub lanes: Vec<[Cursor; 2]>,
+    /// What they were placed by.
+    pub saved: Vec<[Saved; 2]>,
     /// Sinks whose cursor was lost.
     pub lost: Vec<String>,
 }
@@ -70,7 +73,7 @@ pub(super) fn sinks(specs: &[SinkSpec], ids: &[String], spills: &[Found]) -> Vec
     sinks.collect()
 }
 
-/// Places the cursors and counts what is behind them.
+/// Places the cursors.
 pub(super) fn cursors(
     sinks: &[Sink],
     areas: &Areas,
@@ -78,7 +81,7 @@ pub(super) fn cursors(
     next: u64,
     held: &[Held],
 ) -> Placed {
-    let mut placed = Placed { lanes: Vec::new(), lost: Vec::new() };
+    let mut placed = Placed { lanes: Vec::new(), saved: Vec::new(), lost: Vec::new() };
     for (number, sink) in sinks.iter().enumerate() {
         let concerns = |segment: &&Segment| {
             Lane::ALL.iter().any(|lane| segment.tally(number, *lane).records > 0)
@@ -100,49 +103,38 @@ pub(super) fn cursors(
             let low = found.unwrap_or(next);
             [0, 1].map(|_| Saved { low, settled: Vec::new(), passed: low })
         });
-        for (lane, saved) in Lane::ALL.into_iter().zip(&lanes) {
-            count(sink, number, lane, saved, main);
-        }
-        let mut lanes = lanes.each_ref().map(Cursor::restore);
-        for cursor in &mut lanes {
+        let mut cursors = lanes.each_ref().map(Cursor::restore);
+        for cursor in &mut cursors {
             cursor.hold(&held);
         }
-        placed.lanes.push(lanes);
+        placed.lanes.push(cursors);
+        placed.saved.push(lanes);
     }
     placed
 }
 
-// The backlog by the tallies of segments; of the one that the cursor is in, a share.
-fn count(sink: &Sink, number: usize, lane: Lane, saved: &Saved, main: &Catalog) {
-    let spilled_to = sink.spilled_to();
-    let add = |segment: &Segment, from: u64| {
-        let tally = segment.tally(number, lane);
-        let numbers = segment.header.first..segment.end;
-        let behind = segment.end.saturating_sub(from.max(numbers.start));
-        let share = |count: u64| scaled(count, behind, &numbers);
-        sink.backlog.add(share(tally.records), share(tally.bytes));
-    };
-    sink.spill.with(|segments| segments.for_each(|segment| add(segment, saved.low)));
-    main.with(|segments| segments.for_each(|segment| add(segment, saved.low.max(spilled_to))));
-}
-
-fn scaled(count: u64, part: u64, whole: &Range<u64>) -> u64 {
-    let whole = u128::from(whole.end - whole.start).max(1);
-    u64::try_from(u128::from(count) * u128::from(part) / whole).unwrap_or(u64::MAX)
+/// The books of all sinks, with the notes that were kept in them.
+pub(super) fn books(sinks: &[Sink], areas: &Areas, accounts: Vec<Account>) -> Vec<Books> {
+    let all = sinks.iter().zip(accounts).map(|(sink, account)| {
+        let saved = areas.get(&sink.spec.id).map(|saved| saved.books.note.clone());
+        Books { account: Some(account), note: saved.unwrap_or_default() }
+    });
+    all.collect()
 }
 
 /// The areas that the cursor file must have.
 pub(super) fn wanted_areas(
     sinks: &[Sink],
-    lanes: &[[Cursor; 2]],
+    (lanes, books): (&[[Cursor; 2]], &[Books]),
     dead: &[Found],
     areas: &Areas,
     next: u64,
 ) -> Vec<SavedArea> {
-    let of_sinks = sinks.iter().zip(lanes).map(|(sink, lanes)| SavedArea {
+    let of_sinks = sinks.iter().zip(lanes).zip(books).map(|((sink, lanes), books)| SavedArea {
         id: sink.spec.id.clone(),
         floor: next,
         lanes: lanes.each_ref().map(Cursor::save),
+        books: books.clone(),
     });
     let of_dead = dead.iter().map(|found| {
         let id = dead_area_id(&found.id);

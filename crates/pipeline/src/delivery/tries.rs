@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bessemer_journal::{DeadLetter, Lane, SinkIndex};
+use bessemer_journal::{DeadLetter, Lane, Outcome, SinkIndex};
 use bessemer_runtime::{Random, Tasks};
 use bytes::Bytes;
 use prometheus_client::metrics::histogram::Histogram;
@@ -18,6 +18,7 @@ use crate::delivery::direct::Direct;
 use crate::delivery::parcel::{Origin, Parcel};
 use crate::engine::Hub;
 use crate::exporter::{Exporter, Part, Verdict};
+use crate::ledger::{self, Sheet};
 use crate::metrics::{Counter, Gauge, Metrics, component};
 use crate::status::Health;
 
@@ -41,6 +42,7 @@ pub(crate) struct Tries {
     pub(crate) config_hash: u64,
     pub(crate) counters: Counters,
     when_full: WhenFull,
+    sheet: Arc<Sheet>,
     successes: AtomicU64,
     health: Arc<Health>,
 }
@@ -76,6 +78,7 @@ pub(crate) struct Destination {
     pub(crate) exporter: Arc<dyn Exporter>,
     pub(crate) config_hash: u64,
     pub(crate) when_full: WhenFull,
+    pub(crate) sheet: Arc<Sheet>,
     pub(crate) health: Arc<Health>,
 }
 
@@ -93,6 +96,7 @@ impl Tries {
             exporter: to.exporter,
             config_hash: to.config_hash,
             when_full: to.when_full,
+            sheet: to.sheet,
             hub,
             random,
             tasks,
@@ -189,9 +193,15 @@ impl Tries {
         if self.health.fail(reason) {
             tracing::warn!(component = %self.id, reason, "destination fails, deliveries are retried");
         }
-        for origin in &parcel.origins {
-            if let Origin::Memory(_, Some(group), _) = origin {
-                group.note(&format!("{}: {reason}", self.id));
+        let now = self.hub.clock.unix_nanos();
+        for (part, origin) in parcel.delivery.parts.iter().zip(&parcel.origins) {
+            match origin {
+                Origin::Journal(lane) => {
+                    let row = ledger::failed((*lane, part.numbers()), parcel.tries, now, reason);
+                    self.sheet.attempts.fail(row);
+                }
+                Origin::Memory(_, Some(group), _) => group.note(&format!("{}: {reason}", self.id)),
+                Origin::Memory(..) => {}
             }
         }
     }
@@ -207,15 +217,16 @@ impl Tries {
     fn delivered(&self, parcel: &Parcel) {
         self.note_success();
         self.counters.delivered.inc_by(u64::from(parcel.records()));
-        self.settle_parts(parcel);
+        self.settle_parts(parcel, Outcome::Delivered);
     }
 
-    fn settle_parts(&self, parcel: &Parcel) {
+    fn settle_parts(&self, parcel: &Parcel, outcome: Outcome) {
         for (part, origin) in parcel.delivery.parts.iter().zip(&parcel.origins) {
             match origin {
                 Origin::Journal(lane) => {
-                    let end = part.first.number + u64::from(part.records);
-                    self.hub.journal.settle(self.sink, *lane, part.first.number..end);
+                    let numbers = part.numbers();
+                    self.sheet.attempts.settle(*lane, &numbers);
+                    self.hub.journal.settle_as(self.sink, *lane, &[numbers], outcome);
                 }
                 Origin::Memory(_, Some(group), _) => group.settle(part.records),
                 Origin::Memory(..) => {}
@@ -300,7 +311,7 @@ impl Tries {
             };
             if self.write_dead(&single, part, status, reason).await {
                 self.counters.dead.inc_by(u64::from(part.records));
-                self.settle_parts(&single);
+                self.settle_parts(&single, Outcome::Dead);
             }
         }
     }
@@ -308,7 +319,7 @@ impl Tries {
     async fn write_dead(&self, single: &Parcel, part: &Part, status: u16, reason: &str) -> bool {
         loop {
             let letter = DeadLetter {
-                records: part.first.number..part.first.number + u64::from(part.records),
+                records: part.numbers(),
                 lane: lane_of(single),
                 refused_at_unix_nanos: self.hub.clock.unix_nanos(),
                 reason: reason.to_owned(),

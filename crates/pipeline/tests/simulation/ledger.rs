@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bessemer_journal::{Journal, Lane, MemDisk, Options, SinkIndex, SinkSpec};
+use bessemer_journal::{Journal, Lane, MemDisk, Options, SinkIndex, SinkSpec, Standing};
+use bessemer_pipeline::LedgerQuery;
+use bessemer_pipeline::ledger::State;
 use bessemer_runtime::{Clock, SystemRandom};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -31,6 +33,11 @@ pub(crate) struct Notes {
 pub(crate) struct Held {
     pub(crate) queued: Vec<u64>,
     pub(crate) dead: Vec<u64>,
+    /// The same by record number.
+    queued_numbers: BTreeSet<u64>,
+    dead_numbers: BTreeSet<u64>,
+    /// What the ledger says of some record numbers.
+    states: BTreeMap<u64, State>,
 }
 
 impl Ledger {
@@ -55,18 +62,25 @@ impl Ledger {
 /// Reads what `disk` holds, as the next process would find it.
 pub(crate) fn held(
     disk: &MemDisk,
-    clock: Arc<dyn Clock>,
+    clock: &Arc<dyn Clock>,
     options: &Options,
     ids: &[&'static str],
 ) -> BTreeMap<&'static str, Held> {
     let sinks: Vec<SinkSpec> = ids.iter().map(|id| SinkSpec::new(*id)).collect();
     let random = Arc::new(SystemRandom::seeded(1));
     let copy = Arc::new(disk.after_kill());
-    let opened = Journal::open_stepped(copy, clock, random, options.clone(), &sinks);
+    let opened = Journal::open_stepped(copy, Arc::clone(clock), random, options.clone(), &sinks);
     let (journal, _engine, _) = opened.expect("what a crash left can be opened");
+    let books = journal.standings();
+    for standing in &books {
+        let open = standing.account.unaccounted(standing.queued);
+        assert_eq!(open, 0, "the books of a destination: {standing:?}");
+    }
+    let answers = answers(&journal, clock);
     let mut all = BTreeMap::new();
     for (number, id) in ids.iter().enumerate() {
-        let mut held = Held::default();
+        let states = answers.get(*id).cloned().unwrap_or_default();
+        let mut held = Held { states, ..Held::default() };
         for lane in Lane::ALL {
             let sink = SinkIndex(u8::try_from(number).unwrap());
             let mut reader = journal.reader(sink, lane);
@@ -75,18 +89,68 @@ pub(crate) fn held(
                 let unsettled = numbers.zip(records::ids(&stored.payload)).filter(|(number, _)| {
                     !stored.settled.iter().any(|range| range.contains(number))
                 });
-                held.queued.extend(unsettled.map(|(_, id)| id));
+                for (number, id) in unsettled {
+                    held.queued.push(id);
+                    held.queued_numbers.insert(number);
+                }
                 // On a copy: a reader pauses when too many holes lie behind it.
                 let end = stored.sequence + u64::from(stored.items);
                 journal.settle(sink, lane, stored.sequence..end);
             }
         }
         for letter in journal.dead_letters(id).into_iter().flatten() {
-            held.dead.extend(records::ids(&letter.unwrap().letter.payload));
+            let letter = letter.unwrap().letter;
+            held.dead_numbers.extend(letter.records.clone());
+            held.dead.extend(records::ids(&letter.payload));
         }
+        let booked = journal_books(&books, id);
+        assert_eq!(booked, Some(held.queued.len() as u64), "queued by the books of {id}");
         all.insert(*id, held);
     }
     all
+}
+
+/// Record numbers that the ledger is asked for in one look at a disk.
+const ASKED: u64 = 24;
+
+/// What the ledger says of record numbers, some of all that were given, by destination.
+fn answers(journal: &Journal, clock: &Arc<dyn Clock>) -> BTreeMap<String, BTreeMap<u64, State>> {
+    let ledger = bessemer_pipeline::Ledger::of(journal.clone(), Arc::clone(clock));
+    let next = journal.stats().next_sequence;
+    let mut all: BTreeMap<String, BTreeMap<u64, State>> = BTreeMap::new();
+    let step = usize::try_from(next / ASKED).unwrap().max(1);
+    for number in (0..next).rev().step_by(step) {
+        let query = LedgerQuery { record: Some(number), ..LedgerQuery::default() };
+        let record = ledger.page(&query).unwrap().record.unwrap();
+        for place in record.destinations {
+            all.entry(place.destination).or_default().insert(number, place.state);
+        }
+    }
+    all
+}
+
+fn journal_books(books: &[Standing], id: &str) -> Option<u64> {
+    books.iter().find(|standing| standing.id == id).map(|standing| standing.queued)
+}
+
+/// Asserts that the ledger says what is so.
+fn check_answers(destination: &Destination, held: &Held) {
+    let seen = destination.seen.lock();
+    let id = destination.id;
+    for (number, state) in &held.states {
+        let is_queued = held.queued_numbers.contains(number);
+        let is_dead = held.dead_numbers.contains(number);
+        let is_taken = seen.numbers.get(number).is_some_and(|id| seen.taken.contains_key(id));
+        let so = match state {
+            State::Queued | State::Attempt => is_queued,
+            State::Delivered => !is_queued && is_taken,
+            State::Refused | State::Dead => !is_queued && is_dead,
+            // Of a segment that is gone it is not known whether a number was given at all.
+            State::Settled => !is_queued && !is_dead,
+            State::Unreadable => false,
+        };
+        assert!(so, "{id}: the ledger calls {number} {state:?}: {held:?}");
+    }
 }
 
 /// Asserts the promises that hold at any moment, also between two lives.
@@ -98,6 +162,7 @@ pub(crate) fn check(
     let notes = ledger.notes.lock();
     for destination in net {
         let held = &held[destination.id];
+        check_answers(destination, held);
         let seen = destination.seen.lock();
         let mut safe: BTreeSet<u64> = held.queued.iter().chain(&held.dead).copied().collect();
         safe.extend(seen.taken.keys());

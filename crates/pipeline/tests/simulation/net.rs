@@ -65,6 +65,8 @@ pub(crate) struct Seen {
     pub(crate) unanswered: u64,
     /// Records it refused for good, and how often they came.
     pub(crate) refused: BTreeMap<u64, u32>,
+    /// The id of every record number that came.
+    pub(crate) numbers: BTreeMap<u64, u64>,
     /// Every delivery: when, the ids, whether it was taken.
     pub(crate) log: Vec<(Duration, Vec<u64>, bool)>,
 }
@@ -105,6 +107,7 @@ impl Exporter for Wire {
             let ids: Vec<u64> =
                 delivery.parts.iter().flat_map(|part| records::ids(&part.payload)).collect();
             assert_eq!(ids.len(), usize::try_from(delivery.records()).unwrap());
+            self.number(delivery, &ids);
             let verdict = self.answer(&mood, &ids);
             self.clock.sleep(self.random.between(Duration::ZERO, mood.latency)).await;
             verdict
@@ -149,6 +152,17 @@ impl Wire {
             (0, _) => Verdict::Delivered,
             (_, 0) => verdict,
             _ => Verdict::Split(ranges(ids, mood.refuses, &verdict)),
+        }
+    }
+
+    // A number means the same record over all retries and lives.
+    fn number(&self, delivery: &Delivery, ids: &[u64]) {
+        let parts = delivery.parts.iter();
+        let numbers = parts.flat_map(|part| (part.first.number..).take(part.records as usize));
+        let mut seen = self.to.seen.lock();
+        for (number, id) in numbers.zip(ids) {
+            let known = *seen.numbers.entry(number).or_insert(*id);
+            assert_eq!(known, *id, "record number {number} has changed its record");
         }
     }
 

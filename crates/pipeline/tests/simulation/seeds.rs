@@ -132,6 +132,10 @@ fn last_life(world: &mut World) -> Tally {
     let dead = sum(&|id| metrics.dead.get_or_create_owned(&component(id)).get());
     let routed = metrics.routed.get_or_create_owned(&component("in")).get();
     assert_eq!(before + routed, delivered + dead + after, "the books do not balance");
+    for id in ["in"].into_iter().chain(world.net.iter().map(|destination| destination.id)) {
+        let open = metrics.unaccounted.get_or_create_owned(&component(id)).get();
+        assert_eq!(open, 0, "unaccounted for by {id}");
+    }
     let records = world.ledger.acked().len() as u64 * world.net.len() as u64;
     let duplicates = world.net.iter().map(|destination| destination.duplicates()).sum();
     Tally { worlds: 1, crashes: 0, records, duplicates, virtual_time: world.now }

@@ -124,7 +124,8 @@ impl World {
             ..bessemer_journal::Options::new(storage().join("journal"))
         };
         let ids: Vec<&'static str> = self.net.iter().map(|destination| destination.id).collect();
-        ledger::held(&self.disk, Arc::new(SimClock::new(self.now)), &options, &ids)
+        let clock: Arc<dyn Clock> = Arc::new(SimClock::new(self.now));
+        ledger::held(&self.disk, &clock, &options, &ids)
     }
 
     async fn run<F>(&mut self, script: impl FnOnce(Arc<Live>) -> F) -> (End, Arc<Metrics>)

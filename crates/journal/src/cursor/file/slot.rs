@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes};
 
 use super::SavedArea;
+use crate::account::{Account, Books, NOTE_BYTES_MAX};
 use crate::cursor::{RANGES_MAX, Saved};
 use crate::format::{VERSION_PLAIN, bytes_at};
 
@@ -12,6 +13,7 @@ const HEADER_MAGIC: &[u8; 8] = b"BSMCURS\n";
 const SLOT_MAGIC: u32 = 0x544F_4C53;
 /// Most bytes of an area's id: a component id and a prefix.
 const ID_BYTES_MAX: usize = 160;
+const BOOKS_VERSION: u8 = 1;
 
 /// The header of the file of a journal.
 pub(super) fn encode_header(incarnation: u64, version: u8) -> Vec<u8> {
@@ -41,7 +43,7 @@ pub(super) struct ReadSlot {
 
 /// A slot as written.
 pub(super) fn encode(saved: &SavedArea, generation: u64, incarnation: u64) -> Vec<u8> {
-    let mut body = Vec::with_capacity(256);
+    let mut body = Vec::with_capacity(1024);
     body.put_u32_le(SLOT_MAGIC);
     body.put_slice(&[VERSION_PLAIN, 0, 0, 0]);
     for number in [generation, incarnation, saved.floor] {
@@ -58,6 +60,7 @@ pub(super) fn encode(saved: &SavedArea, generation: u64, incarnation: u64) -> Ve
             body.put_u64_le(range.end);
         }
     }
+    encode_books(&saved.books, &mut body);
     let mut out = Vec::with_capacity(body.len() + 8);
     out.put_u32_le(crc32c::crc32c(&body));
     out.put_u32_le(u32::try_from(body.len()).unwrap_or(u32::MAX));
@@ -82,8 +85,36 @@ pub(super) fn decode(bytes: &[u8]) -> Option<ReadSlot> {
     let id = String::from_utf8(id.to_vec()).ok()?;
     body = rest;
     let lanes = [decode_lane(&mut body)?, decode_lane(&mut body)?];
-    let saved = SavedArea { id, floor, lanes };
+    let books = decode_books(body);
+    let saved = SavedArea { id, floor, lanes, books };
     (version == [VERSION_PLAIN, 0, 0, 0]).then_some(ReadSlot { generation, incarnation, saved })
+}
+
+// Behind the lanes, where a build that keeps no books does not look.
+fn encode_books(books: &Books, body: &mut Vec<u8>) {
+    let Some(account) = books.account else { return };
+    body.put_u8(BOOKS_VERSION);
+    for count in [account.routed, account.delivered, account.dead, account.dropped] {
+        body.put_u64_le(count);
+    }
+    let note = books.note.get(..NOTE_BYTES_MAX).unwrap_or(&books.note);
+    body.put_u16_le(u16::try_from(note.len()).unwrap_or_default());
+    body.put_slice(note);
+}
+
+// No books where there are none, or of a kind that only newer builds know.
+fn decode_books(mut body: &[u8]) -> Books {
+    let mut read = || {
+        let version = body.try_get_u8().ok()?;
+        let mut count = || body.try_get_u64_le().ok();
+        let (routed, delivered) = (count()?, count()?);
+        let (dead, dropped) = (count()?, count()?);
+        let account = Account { routed, delivered, dead, dropped };
+        let len = usize::from(body.try_get_u16_le().ok()?);
+        let note = Bytes::copy_from_slice(body.get(..len)?);
+        (version == BOOKS_VERSION).then_some(Books { account: Some(account), note })
+    };
+    read().unwrap_or_default()
 }
 
 fn decode_lane(body: &mut &[u8]) -> Option<Saved> {
@@ -110,9 +141,14 @@ mod tests {
     fn the_fullest_slot_fits_and_no_flipped_bit_is_accepted() {
         let settled = (0..RANGES_MAX as u64).map(|n| n * 10 + 5..n * 10 + 7).collect();
         let lane = Saved { low: 1, settled, passed: 1 };
-        let saved = SavedArea { id: "x".repeat(125), floor: 9, lanes: [lane.clone(), lane] };
+        let account = Account { routed: u64::MAX, delivered: 1, dead: 2, dropped: 3 };
+        let note = vec![7; NOTE_BYTES_MAX].into();
+        let books = Books { account: Some(account), note };
+        let id = "x".repeat(125);
+        let saved = SavedArea { id, floor: 9, lanes: [lane.clone(), lane], books };
         let bytes = encode(&saved, 3, 4);
-        assert!(bytes.len() <= 4096, "{}", bytes.len());
+        // What a seal adds with the longest key names is 1,165 bytes.
+        assert!(bytes.len() + 1165 <= 4096, "{}", bytes.len());
         let read = decode(&bytes).unwrap();
         assert_eq!((read.generation, read.incarnation, read.saved), (3, 4, saved));
         for bit in 0..bytes.len() * 8 {
@@ -120,5 +156,14 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(decode(&flipped).is_none(), "bit {bit}");
         }
+    }
+    #[test]
+    fn a_slot_without_books_reads_as_one_and_books_of_the_future_are_left_alone() {
+        let plain = SavedArea { id: "x".into(), floor: 9, ..SavedArea::default() };
+        let read = decode(&encode(&plain, 1, 2)).unwrap();
+        assert_eq!(read.saved.books, Books::default());
+        let mut future = vec![BOOKS_VERSION + 1];
+        future.extend_from_slice(&[0; 34]);
+        assert_eq!(decode_books(&future), Books::default());
     }
 }
