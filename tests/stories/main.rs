@@ -11,6 +11,7 @@ mod disk;
 mod flood;
 mod isolation;
 mod kill;
+mod ledger;
 #[path = "../support/load.rs"]
 mod load;
 #[path = "../support/process.rs"]

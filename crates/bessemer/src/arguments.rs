@@ -6,6 +6,10 @@ use bessemer_runtime::{ByteSize, Span};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod ledger;
+
+pub(crate) use ledger::{Form as LedgerForm, Ledger, Reconcile, Show, Source};
+
 /// Takes telemetry in, decides what each record is worth, and delivers it everywhere it belongs
 /// without losing one.
 #[derive(Debug, Parser)]
@@ -33,6 +37,9 @@ pub(crate) enum Command {
     Graph(Graph),
     /// Lists the components of this binary.
     Components(Components),
+    /// Says where records stand: queued, tried, delivered, refused or dead.
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// Shows the pipeline at work, with embedded defaults and generated telemetry.
     Demo(Demo),
     /// Prints a completion script for a shell.

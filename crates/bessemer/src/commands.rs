@@ -17,6 +17,7 @@ use crate::arguments::{
 use crate::{demo, load, output, run, wire};
 
 mod convert;
+mod ledger;
 
 /// Bytes of a configuration read from standard input at most.
 const INPUT_BYTES_MAX: u64 = 16 << 20;
@@ -31,6 +32,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Convert(convert) => convert::convert(&convert),
         Command::Graph(graph) => self::graph(&graph),
         Command::Components(components) => self::components(&components),
+        Command::Ledger(ledger) => ledger::ledger(&ledger),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Completion { shell } => completion(shell),
     }

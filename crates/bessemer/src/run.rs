@@ -90,6 +90,7 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
         status: engine.status(),
         graph: Arc::new(graph),
         metrics: Arc::clone(&context.metrics),
+        ledger: engine.ledger(),
         services: Arc::clone(&context.services),
         clock: Arc::clone(&context.clock),
         version: env!("CARGO_PKG_VERSION"),

@@ -10,11 +10,11 @@ use axum::routing::get;
 use bessemer_config::Graph;
 use bessemer_config::graph::render::{Form, render};
 use bessemer_net::listen;
-use bessemer_pipeline::{Metrics, Services, Status};
+use bessemer_pipeline::{Ledger, Metrics, Services, Status};
 use bessemer_runtime::{Clock, Tasks};
 use serde::Deserialize;
 
-use crate::{events, health, page, process};
+use crate::{events, health, ledger, page, process};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -27,6 +27,8 @@ pub struct Admin {
     pub graph: Arc<Graph>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where every record stands.
+    pub ledger: Ledger,
     /// Event stores.
     pub services: Arc<Services>,
     /// Time, for ages and stamps.
@@ -76,6 +78,7 @@ fn routes(admin: Admin) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/v1/graph", get(graph))
         .route("/api/v1/events", get(events::events))
+        .route("/api/v1/ledger", get(ledger::ledger))
         .route("/api/v1/compliance", get(compliance))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such page; / lists them") })
         .with_state(admin)

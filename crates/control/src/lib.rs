@@ -3,6 +3,7 @@
 mod admin;
 mod events;
 mod health;
+mod ledger;
 mod page;
 mod process;
 

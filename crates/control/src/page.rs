@@ -14,6 +14,7 @@ pub(crate) async fn index(State(admin): State<Admin>) -> String {
          /api/v1/events    ?classification=critical&service=...&severity=ERROR&text=...\n\
          \x20                 &from=...&until=...&limit=...&cursor=...\n\
          /api/v1/compliance\n\
+         /api/v1/ledger    ?record=...&destination=...&since=...\n\
          /api/v1/graph     ?format=json|dot|mermaid\n",
         admin.version
     )
