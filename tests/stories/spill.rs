@@ -188,3 +188,42 @@ fn a_journal_that_cannot_be_written_is_not_ready_and_comes_back_by_itself() {
     });
     assert_eq!(bessemer.stop(), 0);
 }
+
+/// Scenario: a destination with a small budget is down until its queue is full.
+/// Promise: the alert stands in metrics, log and readiness, which stays 200; every metric that the
+/// example rules for Prometheus use is there.
+#[test]
+fn a_destination_that_is_behind_raises_alerts_that_prometheus_rules_can_use() {
+    let _alone = crate::alone();
+    let sinks = [Sink::start(), Sink::start()];
+    sinks[1].set(Mode::Refuse(503));
+    let (all, both) = (free_address(), free_address());
+    let mut bessemer = Bessemer::new(config(all, both, &sinks, "", "queue { budget = \"1MiB\" }"));
+    bessemer.start();
+    let mut client = Http::connect(both).unwrap();
+    let mut next = 0;
+    wait_until(Duration::from_secs(20), "refused", || {
+        next += RECORDS;
+        client.post("/v1/logs", KIND, &request(next..next + RECORDS)).unwrap().status == 429
+    });
+    wait_until(Duration::from_secs(10), "raised", || {
+        bessemer.metric("bessemer_alert", "otlphttp.dead\",alert=\"budget\"") > 0.5
+    });
+    let (status, body) = get(bessemer.admin, "/readyz").unwrap();
+    assert!(
+        status == 200 && body.contains("alert budget otelcol.exporter.otlphttp.dead"),
+        "{body}"
+    );
+    assert!(bessemer.log().contains("alert raised"));
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/prometheus-alerts.yaml");
+    let rules = std::fs::read_to_string(rules).unwrap();
+    let (_, page) = get(bessemer.admin, "/metrics").unwrap();
+    let words = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    let words = words.flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_')));
+    let names: Vec<&str> = words.filter(|word| word.starts_with("bessemer_")).collect();
+    assert!(names.len() >= 6, "{names:?}");
+    for name in names {
+        assert!(page.lines().any(|line| line.starts_with(name)), "no metric {name}");
+    }
+    assert_eq!(bessemer.stop(), 0);
+}

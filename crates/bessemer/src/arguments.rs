@@ -97,6 +97,10 @@ pub(crate) struct Process {
     /// Bytes of the journal on disk at most; beyond it clients get 429.
     #[arg(long = "journal.size", value_name = "SIZE", default_value = "10GiB")]
     pub(crate) journal_size: ByteSize,
+    /// Share of --journal.size, in percent, at which an alert is raised; 0 for never.
+    #[arg(long = "journal.alert", value_name = "PERCENT", default_value_t = 90,
+        value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) journal_alert: u8,
     #[command(flatten)]
     pub(crate) keys: Keys,
     /// Memory for request bodies over all receivers; beyond it clients get 429. A quarter of the

@@ -86,6 +86,7 @@ fn process(arguments: &Demo, storage: &std::path::Path) -> Process {
         storage: storage.to_owned(),
         admin: arguments.admin.clone(),
         journal_size: ByteSize::mib(1024),
+        journal_alert: 90,
         bodies: None,
         record_size: ByteSize(10_000_000),
         drain: Span(std::time::Duration::from_mins(1)),

@@ -72,6 +72,7 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
     let options = Options {
         storage: storage.clone(),
         journal_bytes_max: process.journal_size.0,
+        journal_alert_percent: process.journal_alert,
         sync: true,
         keys: keys::source(&process.keys, &SystemEnvironment)?,
     };

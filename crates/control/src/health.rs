@@ -14,7 +14,11 @@ pub(crate) async fn live() -> &'static str {
 
 pub(crate) async fn ready(State(admin): State<Admin>) -> Response {
     match admin.status.readiness() {
-        Ok(()) => "ready\n".into_response(),
+        Ok(()) => {
+            let alerts = admin.status.alerts();
+            let lines = alerts.iter().map(|alert| format!("{alert}\n"));
+            format!("ready\n{}", lines.collect::<String>()).into_response()
+        }
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
@@ -29,6 +33,7 @@ pub(crate) async fn health(State(admin): State<Admin>) -> Response {
         "ready": readiness.is_ok(),
         "reason": readiness.err(),
         "version": admin.version,
+        "alerts": admin.status.alerts(),
         "destinations": destinations,
     });
     (status, axum::Json(body)).into_response()

@@ -9,7 +9,7 @@ use bessemer_config::catalog::RowInfo;
 pub use bessemer_config::catalog::{Role, Stability};
 use bessemer_config::{Diagnostic, Settings};
 use bessemer_record::{Limits, Signal, TailsBuilder};
-use bessemer_runtime::{Budget, Clock, Random, SystemClock, SystemRandom};
+use bessemer_runtime::{Budget, ByteSize, Clock, Random, Span, SystemClock, SystemRandom};
 use parking_lot::Mutex;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -177,17 +177,34 @@ pub enum WhenFull {
 }
 
 /// The queue of a destination; the same block in every exporter.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueueSettings {
     /// Bytes that this destination's backlog may hold, counted before compression. Unset for no
     /// limit of its own beside the journal's.
-    pub budget: Option<bessemer_runtime::ByteSize>,
+    pub budget: Option<ByteSize>,
     /// What happens at that budget: `block` refuses new records, `dead_letter` moves the oldest out
     /// of the way.
     pub when_full: WhenFull,
     /// Deliver strictly in order, one delivery at a time.
     pub ordered: bool,
+    /// Bytes of its backlog at which an alert is raised: 80 % of `budget` unless set, never without
+    /// either.
+    pub alert_backlog: Option<ByteSize>,
+    /// How long the oldest record may wait until an alert is raised; `0` for never.
+    pub alert_age: Span,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self {
+            budget: None,
+            when_full: WhenFull::default(),
+            ordered: false,
+            alert_backlog: None,
+            alert_age: Span(Duration::from_mins(15)),
+        }
+    }
 }
 
 /// Settings that are well typed and still wrong.

@@ -38,6 +38,8 @@ pub struct Options {
     pub storage: PathBuf,
     /// Bytes of the journal on disk at most.
     pub journal_bytes_max: u64,
+    /// Share of those, in percent, at which an alert is raised; zero for never.
+    pub journal_alert_percent: u8,
     /// Whether the journal syncs; off only in tests and benchmarks of its cost.
     pub sync: bool,
     /// What the journal is sealed with; none leaves it readable by all who can read its files.
@@ -362,6 +364,7 @@ impl Engine {
                 hub.metrics.processing_rate.set(i64::try_from(rate).unwrap_or(i64::MAX));
                 observe_queues(&hub, &status);
                 ledger.mark();
+                status.alerts.look(&hub.journal.stats(), &hub.metrics);
             }
         });
     }

@@ -4,6 +4,7 @@
 //! The way of a batch through this crate: [`Outlet::send`] -> [`program`] -> journal, memory
 //! window or direct hand-over ([`Ack`]) -> [`delivery`] -> [`Exporter::deliver`] -> [`Verdict`].
 
+pub mod alerts;
 pub mod assembly;
 pub mod catalog;
 pub mod delivery;
@@ -24,6 +25,7 @@ pub mod state;
 pub mod status;
 pub mod step;
 
+pub use alerts::{Alert, AlertKind};
 pub use assembly::Assembly;
 pub use catalog::{Built, Catalogs, Context, Role, Row, SettingsError, Stability};
 pub use engine::{Engine, EngineError, Options};

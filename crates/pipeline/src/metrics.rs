@@ -44,6 +44,15 @@ pub struct ReasonLabels {
     pub reason: &'static str,
 }
 
+/// Labels of an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AlertLabels {
+    /// Component id, or `journal`.
+    pub component: String,
+    /// One of a fixed set of words.
+    pub alert: &'static str,
+}
+
 /// Labels of what was classified.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ClassLabels {
@@ -115,6 +124,16 @@ pub struct Metrics {
     pub queue_bytes: Family<ComponentLabels, Gauge>,
     /// Age of the oldest record in a destination's queue, seconds.
     pub queue_age: Family<ComponentLabels, Gauge>,
+    /// Bytes of a destination's spill log.
+    pub spill_bytes: Family<ComponentLabels, Gauge>,
+    /// Whether an alert is raised.
+    pub alert: Family<AlertLabels, Gauge>,
+    /// Bytes of the journal and all spill logs.
+    pub journal_bytes: Gauge,
+    /// What they may be at most.
+    pub journal_budget: Gauge,
+    /// Whether the disk takes no append.
+    pub journal_failing: Gauge,
     /// Whether the last delivery succeeded.
     pub destination_up: Family<ComponentLabels, Gauge>,
     /// Time of one delivery attempt, seconds.
@@ -150,6 +169,11 @@ impl Default for Metrics {
             queue_records: Family::default(),
             queue_bytes: Family::default(),
             queue_age: Family::default(),
+            spill_bytes: Family::default(),
+            alert: Family::default(),
+            journal_bytes: Gauge::default(),
+            journal_budget: Gauge::default(),
+            journal_failing: Gauge::default(),
             destination_up: Family::default(),
             delivery_seconds: Family::new_with_constructor(delivery_histogram),
             processing_rate: Gauge::default(),
@@ -158,6 +182,7 @@ impl Default for Metrics {
         metrics.register_books();
         metrics.register_compliance();
         metrics.register_destinations();
+        metrics.register_journal();
         metrics
     }
 }
@@ -255,6 +280,32 @@ impl Metrics {
             "bessemer_delivery_seconds",
             "Time of a delivery attempt",
             self.delivery_seconds.clone(),
+        );
+    }
+
+    fn register_journal(&self) {
+        let mut registry = self.registry.lock();
+        let all = &mut *registry;
+        all.register("bessemer_alert", "1 while an alert is raised", self.alert.clone());
+        all.register(
+            "bessemer_spill_bytes",
+            "Bytes of a slow destination's own log on disk",
+            self.spill_bytes.clone(),
+        );
+        all.register(
+            "bessemer_journal_bytes",
+            "Bytes of the journal on disk, spill logs included",
+            self.journal_bytes.clone(),
+        );
+        all.register(
+            "bessemer_journal_budget_bytes",
+            "Bytes the journal may take on disk",
+            self.journal_budget.clone(),
+        );
+        all.register(
+            "bessemer_journal_failing",
+            "1 while the disk takes no append",
+            self.journal_failing.clone(),
         );
     }
 

@@ -8,6 +8,7 @@ use bessemer_journal::{Disk, Journal, Lane, SinkIndex, SinkSpec};
 use bessemer_runtime::{Clock, Random, Tasks};
 use tokio::sync::mpsc;
 
+use crate::alerts::{Alerts, Rule};
 use crate::assembly::Assembly;
 use crate::catalog::{Built, QueueSettings, WhenFull};
 use crate::delivery::source::Source;
@@ -102,9 +103,14 @@ impl Engine {
         let clock = Arc::clone(&parts.clock);
         let ledger =
             Ledger::resume(hub.journal.clone(), clock, (books, receivers), plan.sinks.len());
+        let rules = exporters.iter().map(|(id, (_, queue))| Rule::new(id, queue)).collect();
         let engine = Self {
             ledger,
-            status: Status { hub: Arc::clone(&hub), destinations: Arc::clone(&destinations) },
+            status: Status {
+                hub: Arc::clone(&hub),
+                destinations: Arc::clone(&destinations),
+                alerts: Arc::new(Alerts::new(rules, parts.options.journal_alert_percent)),
+            },
             hub,
             receivers: Tasks::new(),
             exporters: Tasks::new(),

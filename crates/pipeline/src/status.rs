@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::alerts::{Alert, Alerts};
 use crate::engine::Hub;
 
 /// How one destination fares; written by its worker.
@@ -65,6 +66,7 @@ pub struct DestinationStatus {
 pub struct Status {
     pub(crate) hub: Arc<Hub>,
     pub(crate) destinations: Arc<Vec<(String, Arc<Health>)>>,
+    pub(crate) alerts: Arc<Alerts>,
 }
 
 impl Status {
@@ -75,6 +77,11 @@ impl Status {
         }
         let trouble = self.hub.journal.trouble();
         trouble.map_or(Ok(()), |reason| Err(format!("journal failing: {reason}")))
+    }
+
+    /// What an operator should look at, as of a second ago.
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.alerts.raised()
     }
 
     /// Every destination in the order of its id.

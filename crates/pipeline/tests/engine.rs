@@ -160,6 +160,7 @@ async fn engine(
         options: Options {
             storage: storage.to_owned(),
             journal_bytes_max: 64 << 20,
+            journal_alert_percent: 90,
             sync: false,
             keys: None,
         },
@@ -267,6 +268,7 @@ fn an_unchanged_batch_keeps_the_encoding_it_arrived_in() {
             options: Options {
                 storage: folder.path().to_owned(),
                 journal_bytes_max: 64 << 20,
+                journal_alert_percent: 90,
                 sync: false,
                 keys: None,
             },

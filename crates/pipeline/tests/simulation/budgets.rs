@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bessemer_pipeline::Refusal;
 use bessemer_pipeline::catalog::{QueueSettings, WhenFull};
+use bessemer_pipeline::{AlertKind, Refusal};
 use bessemer_runtime::{ByteSize, Clock};
 
 use crate::net::{Destination, Mood};
@@ -18,7 +18,7 @@ fn world(seed: u64, when_full: WhenFull) -> World {
     let net = vec![Destination::new("dead", down), Destination::new("well", Mood::default())];
     let mut world = World::new(seed, net);
     let budget = Some(ByteSize(BUDGET));
-    world.queues.insert("dead", QueueSettings { budget, when_full, ordered: false });
+    world.queues.insert("dead", QueueSettings { budget, when_full, ..QueueSettings::default() });
     world.ordered = true;
     world
 }
@@ -85,4 +85,38 @@ fn over_its_budget_a_destination_that_blocks_sends_clients_away_and_loses_nothin
     let held = &world.held()["dead"];
     assert!(held.dead.is_empty() && held.queued.is_empty());
     assert_eq!(world.net[0].taken(), world.ledger.acked());
+}
+
+/// Scenario: one of two destinations is dead for half an hour, then back.
+/// Promise: alerts say which is behind, by bytes before its budget is used up and by age after a
+/// quarter of an hour; they name no other, and end once it has caught up.
+#[test]
+fn alerts_name_the_destination_that_is_behind_until_it_has_caught_up() {
+    let mut world = world(4, WhenFull::Block);
+    let dead = world.net[0].clone();
+    world.live(|live| async move {
+        let raised = || {
+            let alerts = live.engine.status().alerts();
+            assert!(alerts.iter().all(|alert| alert.component == "dead"), "{alerts:?}");
+            alerts.iter().map(|alert| alert.alert).collect::<Vec<_>>()
+        };
+        live.send(SIZE).await.unwrap();
+        live.clock.sleep(Duration::from_mins(1)).await;
+        assert_eq!(raised(), []);
+        while live.engine.status().destinations()[0].queue_bytes < BUDGET / 10 * 9 {
+            live.send(SIZE).await.unwrap();
+        }
+        live.clock.sleep(Duration::from_secs(2)).await;
+        assert_eq!(raised(), [AlertKind::Backlog]);
+        live.clock.sleep(Duration::from_mins(15)).await;
+        assert_eq!(raised(), [AlertKind::Backlog, AlertKind::Age]);
+        while live.send(SIZE).await.is_ok() {}
+        live.clock.sleep(Duration::from_secs(2)).await;
+        assert_eq!(raised(), [AlertKind::Backlog, AlertKind::Age, AlertKind::Budget]);
+        dead.set(Mood::default());
+        assert!(live.settled(Duration::from_hours(1)).await);
+        live.clock.sleep(Duration::from_secs(2)).await;
+        assert_eq!(raised(), []);
+        End::Stop
+    });
 }

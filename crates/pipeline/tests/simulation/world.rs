@@ -215,6 +215,7 @@ impl World {
             options: Options {
                 storage: storage(),
                 journal_bytes_max: self.journal_bytes_max,
+                journal_alert_percent: 90,
                 sync: true,
                 keys: None,
             },
