@@ -16,7 +16,8 @@ mod ledger;
 mod load;
 #[path = "../support/process.rs"]
 mod process;
-#[expect(dead_code, reason = "other tests use more of it")]
+mod redirects;
+mod replay;
 #[path = "../support/sink.rs"]
 mod sink;
 mod spill;

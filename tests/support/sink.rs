@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
 use crate::load::body_of;
@@ -37,6 +38,8 @@ struct Shared {
     corrupt: AtomicU64,
     requests: AtomicU64,
     mode: AtomicUsize,
+    /// Requests with such a record are refused with 400.
+    refused: Mutex<Option<fn(u64) -> bool>>,
     arrivals: Mutex<Vec<(u64, Instant)>>,
     bodies: Mutex<Vec<Vec<u8>>>,
     keep_bodies: AtomicBool,
@@ -68,6 +71,11 @@ impl Sink {
             Mode::Refuse(status) => usize::from(status),
         };
         self.shared.mode.store(code, Ordering::SeqCst);
+    }
+
+    /// Answers 400 to requests with such a record, and keeps nothing of them.
+    pub fn refuse_with_400(&self, refused: Option<fn(u64) -> bool>) {
+        *self.shared.refused.lock().unwrap() = refused;
     }
 
     /// Keeps the bodies of requests too.
@@ -117,6 +125,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
     while let Some(body) = read_request(&mut stream) {
         shared.requests.fetch_add(1, Ordering::Relaxed);
         let status = match shared.mode.load(Ordering::SeqCst) {
+            0 if shared.is_refused(&body) => 400,
             0 => {
                 shared.keep(&body);
                 200
@@ -163,6 +172,14 @@ fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
 }
 
 impl Shared {
+    fn is_refused(&self, body: &[u8]) -> bool {
+        let Some(refused) = *self.refused.lock().unwrap() else { return false };
+        let request = ExportLogsServiceRequest::decode(body).unwrap_or_default();
+        let scopes = request.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
+        let mut records = scopes.flat_map(|scope| &scope.log_records);
+        records.any(|record| id_of(record).is_some_and(refused))
+    }
+
     fn keep(&self, body: &[u8]) {
         if self.keep_bodies.load(Ordering::Relaxed) {
             self.bodies.lock().unwrap().push(body.to_vec());
@@ -175,8 +192,7 @@ impl Shared {
         let mut seen = self.seen.lock().unwrap();
         let mut lowest = u64::MAX;
         for record in scopes.flat_map(|scope| &scope.log_records) {
-            let id = record.attributes.iter().find(|attribute| attribute.key == "id");
-            let id = id.and_then(|attribute| text(attribute.value.as_ref())?.parse::<u64>().ok());
+            let id = id_of(record);
             let body = text(record.body.as_ref());
             match (id, body) {
                 (Some(id), Some(body)) if body == body_of(id) => {
@@ -188,6 +204,11 @@ impl Shared {
         }
         self.arrivals.lock().unwrap().push((lowest, Instant::now()));
     }
+}
+
+fn id_of(record: &LogRecord) -> Option<u64> {
+    let id = record.attributes.iter().find(|attribute| attribute.key == "id")?;
+    text(id.value.as_ref())?.parse().ok()
 }
 
 fn text(value: Option<&AnyValue>) -> Option<&str> {

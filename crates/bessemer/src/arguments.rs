@@ -9,6 +9,12 @@ use clap_complete::Shell;
 mod ledger;
 
 pub(crate) use ledger::{Form as LedgerForm, Ledger, Reconcile, Show, Source};
+mod replay;
+
+pub(crate) use replay::{
+    Dlq, DlqReplay, Drop as DlqDrop, Form as DlqForm, How as ReplayHow, Letters,
+    List as ListLetters, Records, Replay,
+};
 
 /// Takes telemetry in, decides what each record is worth, and delivers it everywhere it belongs
 /// without losing one.
@@ -40,6 +46,11 @@ pub(crate) enum Command {
     /// Says where records stand: queued, tried, delivered, refused or dead.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Lists, shows, replays and drops dead letters: what destinations refused for good.
+    #[command(subcommand)]
+    Dlq(Dlq),
+    /// Sends records again that were delivered and that the journal still holds.
+    Replay(Replay),
     /// Shows the pipeline at work, with embedded defaults and generated telemetry.
     Demo(Demo),
     /// Prints a completion script for a shell.
@@ -101,6 +112,14 @@ pub(crate) struct Process {
     #[arg(long = "journal.alert", value_name = "PERCENT", default_value_t = 90,
         value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) journal_alert: u8,
+    /// Keeps this much of what every destination has received, for replay, as long as the journal
+    /// has room.
+    #[arg(long = "journal.retain-size", value_name = "SIZE")]
+    pub(crate) retain_size: Option<ByteSize>,
+    /// Keeps what every destination has received until it is this old, for replay, as long as the
+    /// journal has room.
+    #[arg(long = "journal.retain-time", value_name = "DURATION")]
+    pub(crate) retain_time: Option<Span>,
     #[command(flatten)]
     pub(crate) keys: Keys,
     /// Memory for request bodies over all receivers; beyond it clients get 429. A quarter of the

@@ -18,6 +18,8 @@ use crate::{demo, load, output, run, wire};
 
 mod convert;
 mod ledger;
+mod dlq;
+mod server;
 
 /// Bytes of a configuration read from standard input at most.
 const INPUT_BYTES_MAX: u64 = 16 << 20;
@@ -33,6 +35,8 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Graph(graph) => self::graph(&graph),
         Command::Components(components) => self::components(&components),
         Command::Ledger(ledger) => ledger::ledger(&ledger),
+        Command::Dlq(dlq) => dlq::dlq(&dlq),
+        Command::Replay(replay) => dlq::replay(&replay),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Completion { shell } => completion(shell),
     }

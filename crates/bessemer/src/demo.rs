@@ -83,6 +83,8 @@ async fn elapsed(running: &run::Running, time: Option<std::time::Duration>) {
 fn process(arguments: &Demo, storage: &std::path::Path) -> Process {
     Process {
         keys: Keys::default(),
+        retain_size: None,
+        retain_time: None,
         storage: storage.to_owned(),
         admin: arguments.admin.clone(),
         journal_size: ByteSize::mib(1024),

@@ -11,7 +11,7 @@ use bessemer_config::{Graph, SystemEnvironment};
 use bessemer_control::Admin;
 use bessemer_journal::RealDisk;
 use bessemer_pipeline::state::SqliteState;
-use bessemer_pipeline::{Context, Engine, Options, Parts};
+use bessemer_pipeline::{Context, Engine, Options, Parts, Retention};
 use bessemer_record::Limits;
 use bessemer_runtime::{ByteSize, Tasks, machine};
 use tokio::signal::unix::{SignalKind, signal};
@@ -74,6 +74,10 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
         journal_bytes_max: process.journal_size.0,
         journal_alert_percent: process.journal_alert,
         sync: true,
+        retention: Retention {
+            bytes: process.retain_size.map_or(0, |size| size.0),
+            age: process.retain_time.map(|time| time.0).unwrap_or_default(),
+        },
         keys: keys::source(&process.keys, &SystemEnvironment)?,
     };
     let parts = Parts {
@@ -92,6 +96,7 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
         graph: Arc::new(graph),
         metrics: Arc::clone(&context.metrics),
         ledger: engine.ledger(),
+        replays: engine.replays(Arc::clone(&context.state), Arc::clone(&context.random)),
         services: Arc::clone(&context.services),
         clock: Arc::clone(&context.clock),
         version: env!("CARGO_PKG_VERSION"),

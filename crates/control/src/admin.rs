@@ -10,11 +10,11 @@ use axum::routing::get;
 use bessemer_config::Graph;
 use bessemer_config::graph::render::{Form, render};
 use bessemer_net::listen;
-use bessemer_pipeline::{Ledger, Metrics, Services, Status};
+use bessemer_pipeline::{Ledger, Metrics, Replays, Services, Status};
 use bessemer_runtime::{Clock, Tasks};
 use serde::Deserialize;
 
-use crate::{events, health, ledger, page, process};
+use crate::{events, health, ledger, page, process, replays};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -29,6 +29,8 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// Where every record stands.
     pub ledger: Ledger,
+    /// Dead letters and replays.
+    pub replays: Replays,
     /// Event stores.
     pub services: Arc<Services>,
     /// Time, for ages and stamps.
@@ -80,6 +82,7 @@ fn routes(admin: Admin) -> Router {
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/ledger", get(ledger::ledger))
         .route("/api/v1/compliance", get(compliance))
+        .merge(replays::routes())
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such page; / lists them") })
         .with_state(admin)
 }

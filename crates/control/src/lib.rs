@@ -6,5 +6,6 @@ mod health;
 mod ledger;
 mod page;
 mod process;
+mod replays;
 
 pub use admin::{Admin, AdminError, serve};

@@ -15,6 +15,8 @@ pub(crate) async fn index(State(admin): State<Admin>) -> String {
          \x20                 &from=...&until=...&limit=...&cursor=...\n\
          /api/v1/compliance\n\
          /api/v1/ledger    ?record=...&destination=...&since=...\n\
+         /api/v1/dead-letters  ?destination=...&status=400&reason=...&where=...&limit=...\n\
+         /api/v1/replays\n\
          /api/v1/graph     ?format=json|dot|mermaid\n",
         admin.version
     )

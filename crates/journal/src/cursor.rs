@@ -202,6 +202,11 @@ impl Cursor {
         above.end - above.start - settled
     }
 
+    /// How many settled ranges lie above the low end.
+    pub(crate) fn gaps(&self) -> usize {
+        self.settled.len()
+    }
+
     /// What of the cursor is made durable.
     pub(crate) fn save(&self) -> Saved {
         let passed = self.low();

@@ -190,6 +190,13 @@ impl DeadLetters {
         Self { env, log, walk: Walk::default(), position, ready: Vec::new().into_iter() }
     }
 
+    /// Passes over what stands before a number of the log.
+    #[must_use]
+    pub fn starting_at(mut self, number: u64) -> Self {
+        self.position = self.position.max(number);
+        self
+    }
+
     fn fill(&mut self) -> io::Result<bool> {
         let wanted = Wanted { sink: 0, lane: Some(Lane::Normal) };
         let batch = self.walk.read(&self.env, &self.log.catalog, wanted, self.position)?;

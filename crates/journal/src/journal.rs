@@ -17,6 +17,7 @@ use crate::disk::{Disk, ReadOnlyDisk};
 use crate::entry::{Append, Lane, SinkIndex};
 use crate::error::{AppendError, DeadLetterError, OpenError};
 use crate::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use crate::history::History;
 use crate::janitor::{Chore, Janitor, dead_log};
 use crate::keys::Keyring;
 use crate::log::Env;
@@ -199,6 +200,43 @@ impl Journal {
     pub fn dead_letters(&self, sink: &str) -> Option<DeadLetters> {
         let log = dead_log(&self.handle.core, sink)?;
         Some(DeadLetters::new(self.handle.core.env.clone(), log))
+    }
+
+    /// The ids of the sinks that have a dead-letter log, configured or not, in their order.
+    pub fn dead_letter_logs(&self) -> Vec<String> {
+        let logs = self.handle.core.dead.lock();
+        let mut ids: Vec<String> = logs.iter().map(|log| log.id.clone()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The number after the last dead letter of a sink that is on disk.
+    pub fn dead_letters_end(&self, sink: &str) -> u64 {
+        let log = dead_log(&self.handle.core, sink);
+        log.and_then(|log| log.catalog.end()).unwrap_or_default()
+    }
+
+    /// How many runs of dropped letters have letters before them that are kept. Runs beyond the
+    /// first 64 come back with the next start.
+    pub fn dead_letters_gaps(&self, sink: &str) -> usize {
+        let log = dead_log(&self.handle.core, sink);
+        log.map_or(0, |log| log.dropped.lock().gaps())
+    }
+
+    /// What the log still holds for a sink by its id, settled or not; none when no sink has it.
+    pub fn history(&self, sink: &str, numbers: Range<u64>) -> Option<History> {
+        History::new(&self.handle.core, sink, numbers)
+    }
+
+    /// Runs what blocks on the disk where no task waits for it.
+    pub async fn beside<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        if self.handle.core.read_inline {
+            return Ok(read());
+        }
+        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)
     }
 
     /// Forgets dead letters by the numbers they were read with; completes once that is durable.

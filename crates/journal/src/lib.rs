@@ -24,6 +24,7 @@ mod entry;
 mod error;
 pub mod format;
 mod guard;
+mod history;
 mod janitor;
 mod journal;
 mod keys;
@@ -51,6 +52,7 @@ pub use dead::{DeadLetter, DeadLetters, REASON_BYTES_MAX, STATUS_BYTES_MAX, Stor
 pub use disk::{Disk, DiskFile, MemDisk, OpenMode, ReadOnlyDisk, RealDisk};
 pub use entry::{Append, Lane, Routes, SinkIndex, Stored};
 pub use error::{AppendError, DeadLetterError, FullOf, OpenError};
+pub use history::{History, Past};
 pub use journal::{Engine, Journal};
 pub use keys::{
     CurrentKey, KEY_BYTES, KEY_ID_BYTES_MAX, Key, KeyError, KeySource, WRAPPED_KEY_BYTES_MAX,

@@ -42,8 +42,19 @@ pub struct Options {
     pub journal_alert_percent: u8,
     /// Whether the journal syncs; off only in tests and benchmarks of its cost.
     pub sync: bool,
+    /// What the journal keeps for replay.
+    pub retention: Retention,
     /// What the journal is sealed with; none leaves it readable by all who can read its files.
     pub keys: Option<Arc<dyn KeySource>>,
+}
+
+/// What of the journal is kept although every destination has it, as long as there is room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention {
+    /// This many bytes on disk.
+    pub bytes: u64,
+    /// All that is younger.
+    pub age: Duration,
 }
 
 /// Why the engine did not start.

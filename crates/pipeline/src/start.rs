@@ -207,6 +207,8 @@ fn journal_options(
     let options = bessemer_journal::Options {
         budget_bytes: options.journal_bytes_max,
         sync: options.sync,
+        retention_bytes: options.retention.bytes,
+        retention_age: options.retention.age,
         keys: options.keys.clone(),
         ..bessemer_journal::Options::new(options.storage.join("journal"))
     };

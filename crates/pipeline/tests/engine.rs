@@ -13,7 +13,7 @@ use bessemer_pipeline::catalog::QueueSettings;
 use bessemer_pipeline::outlet::Ack;
 use bessemer_pipeline::{
     Built, Delivery, Engine, Exporter, Incoming, Meta, Metrics, Options, Outlet, Parts, Plan,
-    Receiver, StartError, Verdict,
+    Receiver, Retention, StartError, Verdict,
 };
 use bessemer_record::view::LogsView;
 use bessemer_record::{Limits, Signal, Tails, json};
@@ -163,6 +163,7 @@ async fn engine(
             journal_alert_percent: 90,
             sync: false,
             keys: None,
+            retention: Retention::default(),
         },
     };
     let engine = Engine::start(plan, parts).await.unwrap();
@@ -271,6 +272,7 @@ fn an_unchanged_batch_keeps_the_encoding_it_arrived_in() {
                 journal_alert_percent: 90,
                 sync: false,
                 keys: None,
+                retention: Retention::default(),
             },
         };
         let engine = Engine::start(plan, parts).await.unwrap();

@@ -17,6 +17,8 @@ mod promises;
 #[cfg(test)]
 mod records;
 #[cfg(test)]
+mod replays;
+#[cfg(test)]
 mod seeds;
 #[cfg(test)]
 #[path = "../../../journal/tests/proof/size.rs"]

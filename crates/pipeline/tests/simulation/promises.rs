@@ -247,6 +247,42 @@ fn a_full_disk_tells_clients_to_come_back_and_drains_at_zero_bytes_free() {
     assert_eq!(net[0].taken(), world.ledger.acked());
 }
 
+/// Scenario: a destination takes seconds for few records, then nothing for a minute, while clients send
+/// more than that all the time and come back when they are told to.
+/// Promise: they are told so, nothing that was acknowledged is lost, and once the destination is back
+/// all of it is there.
+#[test]
+fn a_throttled_destination_with_an_outage_pushes_back_and_loses_nothing() {
+    let outage = Duration::from_secs(60)..Duration::from_secs(120);
+    let throttled = Mood {
+        up: Box::new(move |now| !outage.contains(&now)),
+        latency: Duration::from_secs(4),
+        records_max: 500,
+        concurrency: 1,
+        ..Mood::default()
+    };
+    let net = [Destination::new("far", throttled)];
+    let mut world = World::new(110, net.to_vec());
+    world.journal_bytes_max = 6 << 20;
+    world.live(|live| async move {
+        let mut pushed_back = 0;
+        while live.clock.now() < Duration::from_secs(180) {
+            match live.send(400).await {
+                Ok(()) => live.clock.sleep(Duration::from_millis(20)).await,
+                Err(Refusal::Overloaded { retry_after, .. }) => {
+                    pushed_back += 1;
+                    live.clock.sleep(retry_after).await;
+                }
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        assert!(pushed_back > 0, "clients are pushed back");
+        assert!(live.settled(DAY).await);
+        End::Stop
+    });
+    assert_eq!(net[0].taken(), world.ledger.acked());
+}
+
 /// Scenario: the wall clock jumps by days and years, forth and back, also before 1970, amid
 /// retries.
 /// Promise: nothing is lost, nothing waits for the jump, nothing panics.

@@ -12,8 +12,8 @@ use bessemer_journal::MemDisk;
 use bessemer_pipeline::catalog::QueueSettings;
 use bessemer_pipeline::outlet::Ack;
 use bessemer_pipeline::{
-    Built, Engine, Exporter, Metrics, Options, Outlet, Parts, Plan, Receiver, Refusal, Scratch,
-    StartError, Step,
+    Built, Engine, Exporter, Metrics, Options, Outlet, Parts, Plan, Receiver, Refusal, Retention,
+    Scratch, StartError, Step,
 };
 use bessemer_record::{Draft, Limits, Signal, Tails};
 use bessemer_runtime::{BoxFuture, Clock, Random, SystemRandom, Tasks};
@@ -50,6 +50,7 @@ pub(crate) struct World {
     pub(crate) ordered: bool,
     /// Queues that are not as by default, by destination.
     pub(crate) queues: BTreeMap<&'static str, QueueSettings>,
+    pub(crate) retention: Retention,
     pub(crate) now: Duration,
     pub(crate) lives: u64,
     /// Follows from all that happened.
@@ -76,6 +77,7 @@ impl World {
             slow: Duration::ZERO,
             ordered: false,
             queues: BTreeMap::new(),
+            retention: Retention::default(),
             now: Duration::ZERO,
             lives: 0,
             trace: seed,
@@ -218,6 +220,7 @@ impl World {
                 journal_alert_percent: 90,
                 sync: true,
                 keys: None,
+                retention: self.retention,
             },
         };
         (parts, outlet, graph)
