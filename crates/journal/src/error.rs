@@ -13,10 +13,12 @@ use crate::format::{
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
-    #[error("journal {dir} is in use by another process", dir = dir.display())]
+    #[error("journal {dir} is in use by {owner}", dir = dir.display(), owner = named(*owner))]
     Locked {
         /// The journal's directory.
         dir: PathBuf,
+        /// The id of that process, if its lock file says so.
+        owner: Option<u32>,
     },
     /// The directory cannot be used.
     #[error("journal {path}: {source}", path = path.display())]
@@ -57,6 +59,10 @@ pub enum OpenError {
     /// Two sinks of one id.
     #[error("two sinks are called {0:?}")]
     DuplicateSink(String),
+}
+
+fn named(owner: Option<u32>) -> String {
+    owner.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
 }
 
 /// What is full.

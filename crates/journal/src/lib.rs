@@ -28,11 +28,13 @@ mod history;
 mod janitor;
 mod journal;
 mod keys;
+mod lock;
 mod log;
 mod logs;
 mod mailbox;
 mod open;
 mod options;
+mod quarantine;
 mod reader;
 mod recover;
 mod report;
@@ -44,6 +46,7 @@ mod standing;
 mod stats;
 mod summary;
 mod tail;
+mod tools;
 mod walk;
 mod writer;
 
@@ -59,7 +62,11 @@ pub use keys::{
 };
 pub use options::{Compression, Options, SinkSpec, WhenFull};
 pub use reader::Reader;
-pub use report::{Lost, OpenReport, Orphan, Parked, TornTail};
+pub use report::{Cause, Lost, OpenReport, Orphan, Parked, TornTail};
 pub use standing::{LaneStanding, Place, Standing, Whereabouts};
 pub use stats::{SinkStats, Stats};
+pub use tools::{
+    Check, Dumped, Finding, Inspector, LaneStat, LogStat, Moved, Repair, Severity, SinkStat, Stat,
+    ToolError,
+};
 pub use writer::Appended;

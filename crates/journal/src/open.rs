@@ -20,12 +20,13 @@ use crate::disk::LockGuard;
 use crate::error::OpenError;
 use crate::format::{COMPONENT_ID_BYTES_MAX, Kind, NUMBERS_SKIPPED, SINKS_MAX};
 use crate::janitor::Janitor;
+use crate::lock;
 use crate::log::{Env, Log, make_dir};
 use crate::logs::{LogSpecs, is_dead_area_id, unescape};
 use crate::mailbox::Mailbox;
 use crate::options::{Options, SinkSpec};
 use crate::recover::{Held, Inventory, load, take_inventory};
-use crate::report::{OpenReport, Parked};
+use crate::report::{Cause, OpenReport, Parked};
 use crate::spill::Spiller;
 use crate::stats::Trouble;
 use crate::tail::Tail;
@@ -95,14 +96,7 @@ pub(crate) fn open(
     };
     let main_dir = dir.join("main");
     make_dir(&*env.disk, &main_dir).map_err(failed(&main_dir))?;
-    let lock_path = dir.join("lock");
-    let lock = env.disk.lock(&lock_path).map_err(|source| {
-        if source.kind() == io::ErrorKind::WouldBlock {
-            OpenError::Locked { dir: dir.clone() }
-        } else {
-            OpenError::Io { path: lock_path.clone(), source }
-        }
-    })?;
+    let lock = lock::take(&*env.disk, &dir)?;
     let cursor_path = dir.join("cursors");
     let areas = read_cursors(&env, &cursor_path)?;
     let mut inventory = take_inventory(&env, &main_dir, Kind::Main).map_err(failed(&main_dir))?;
@@ -158,7 +152,11 @@ fn check_sinks(specs: &[SinkSpec]) -> Result<(), OpenError> {
 }
 
 // What is in the directories below that of a kind, by the component id they are named after.
-fn inventories_below(env: &Env, dir: &Path, kind: Kind) -> io::Result<Vec<(String, Inventory)>> {
+pub(crate) fn inventories_below(
+    env: &Env,
+    dir: &Path,
+    kind: Kind,
+) -> io::Result<Vec<(String, Inventory)>> {
     let below = dir.join(if kind == Kind::Dead { "dead" } else { "spill" });
     let mut found = Vec::new();
     for name in env.disk.list(&below)? {
@@ -170,7 +168,7 @@ fn inventories_below(env: &Env, dir: &Path, kind: Kind) -> io::Result<Vec<(Strin
 
 // The cursor file says which journal this is, unless all segments disagree. Without it, and with
 // nothing in the main log, dead letters and what was spilled still belong to somebody.
-fn incarnation<'a>(
+pub(crate) fn incarnation<'a>(
     env: &Env,
     areas: &Areas,
     main: &Inventory,
@@ -189,7 +187,8 @@ fn incarnation<'a>(
 fn put_aside(env: &Env, cursors: &Path) -> io::Result<Parked> {
     let path = cursors.with_extension("foreign");
     env.disk.rename(cursors, &path)?;
-    Ok(Parked { path, reason: "it belongs to another journal".into(), key: None })
+    let reason = "it belongs to another journal".into();
+    Ok(Parked { path, cause: Cause::Stranger, reason, key: None })
 }
 
 impl Opening {

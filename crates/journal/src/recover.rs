@@ -15,7 +15,7 @@ use crate::format::{
 use crate::guard::Guard;
 use crate::keys::KeyError;
 use crate::log::{Env, segment_name};
-use crate::report::{Lost, Parked, TornTail};
+use crate::report::{Cause, Lost, Parked, TornTail};
 use crate::scan::{Found, Scanner, used_len};
 use crate::summary::Summary;
 
@@ -68,16 +68,17 @@ pub(crate) fn take_inventory(env: &Env, dir: &Path, kind: Kind) -> io::Result<In
     for name in names {
         let path = dir.join(&name);
         let Some(id) = id_in(&name) else {
-            inventory.park(path, "its name is not that of a segment");
+            inventory.park(path, Cause::Stranger, "its name is not that of a segment");
             continue;
         };
         inventory.next_id = inventory.next_id.max(id.saturating_add(1));
         match patiently(|| read_header(env, &path)) {
             Ok(Ok(header)) if header.id != id => {
-                inventory.park(path, &format!("it is a copy of segment {:016x}", header.id));
+                let reason = format!("it is a copy of segment {:016x}", header.id);
+                inventory.park(path, Cause::Stranger, &reason);
             }
             Ok(Ok(header)) if header.kind != kind => {
-                inventory.park(path, "it belongs to a log of another kind");
+                inventory.park(path, Cause::Stranger, "it belongs to a log of another kind");
             }
             Ok(Ok(header)) => match unlock(env, &header)? {
                 Ok(guard) => inventory.readable.push(Readable { path, header, guard }),
@@ -85,11 +86,13 @@ pub(crate) fn take_inventory(env: &Env, dir: &Path, kind: Kind) -> io::Result<In
             },
             Ok(Err(HeaderError::Magic)) if is_blank(env, &path) => inventory.blank.push(path),
             Ok(Err(error)) => {
-                inventory.park(path, &error.to_string());
+                let newer = matches!(error, HeaderError::Version(_));
+                let cause = if newer { Cause::Newer } else { Cause::Damaged };
+                inventory.park(path, cause, &error.to_string());
                 inventory.unreadable = true;
             }
             Err(error) if is_damage(&error) => {
-                inventory.park(path, &error.to_string());
+                inventory.park(path, Cause::Damaged, &error.to_string());
                 inventory.unreadable = true;
             }
             // Out of handles or permissions: to go on would be to pass over good records.
@@ -100,15 +103,16 @@ pub(crate) fn take_inventory(env: &Env, dir: &Path, kind: Kind) -> io::Result<In
 }
 
 impl Inventory {
-    fn park(&mut self, path: PathBuf, reason: &str) {
+    fn park(&mut self, path: PathBuf, cause: Cause, reason: &str) {
         tracing::warn!(path = %path.display(), reason, "segment parked");
-        self.parked.push(Parked { path, reason: reason.into(), key: None });
+        self.parked.push(Parked { path, cause, reason: reason.into(), key: None });
     }
 
     fn lock(&mut self, path: PathBuf, header: SegmentHeader, reason: &str) {
         tracing::error!(path = %path.display(), reason, "segment parked until its key is given");
         let key = header.seal.as_ref().map(|seal| seal.key_id.clone());
-        self.parked.push(Parked { path: path.clone(), reason: reason.into(), key });
+        let cause = Cause::Locked;
+        self.parked.push(Parked { path: path.clone(), cause, reason: reason.into(), key });
         self.locked.push((path, header));
     }
 
@@ -132,7 +136,8 @@ impl Inventory {
             .partition(|readable| readable.header.incarnation == incarnation);
         self.readable = own;
         for Readable { path, header, .. } in foreign {
-            self.park(path, &format!("it belongs to journal {:016x}", header.incarnation));
+            let reason = format!("it belongs to journal {:016x}", header.incarnation);
+            self.park(path, Cause::Stranger, &reason);
         }
         self.locked.retain(|(_, header)| header.incarnation == incarnation);
     }
@@ -185,7 +190,7 @@ fn unlock(env: &Env, header: &SegmentHeader) -> io::Result<Result<Guard, String>
     Ok(guard.ok_or_else(wrong))
 }
 
-fn id_in(name: &Path) -> Option<u64> {
+pub(crate) fn id_in(name: &Path) -> Option<u64> {
     let digits = name.to_str()?.strip_suffix(".segment")?;
     let id = u64::from_str_radix(digits, 16).ok()?;
     (segment_name(id) == name.to_str()?).then_some(id)
@@ -223,7 +228,7 @@ fn is_blank(env: &Env, path: &Path) -> bool {
 }
 
 /// Runs `act` again when the drive fails: what it cannot read twice it cannot read.
-fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     act().or_else(|error| if is_damage(&error) { act() } else { Err(error) })
 }
 
@@ -259,7 +264,8 @@ pub(crate) fn load(env: &Env, inventory: &Inventory, sinks: &[String]) -> io::Re
             Err(error) => {
                 let Readable { path, .. } = readable;
                 tracing::warn!(%error, path = %path.display(), "segment parked");
-                recovered.parked.push(Parked { path, reason: error.to_string(), key: None });
+                let (cause, reason) = (Cause::Damaged, error.to_string());
+                recovered.parked.push(Parked { path, cause, reason, key: None });
             }
         }
     }
@@ -311,7 +317,7 @@ fn load_segment(
     Ok((segment, torn))
 }
 
-fn read_footer(file: &dyn DiskFile, len: u64, guard: &Guard) -> Option<Footer> {
+pub(crate) fn read_footer(file: &dyn DiskFile, len: u64, guard: &Guard) -> Option<Footer> {
     let wanted = len.min((FOOTER_BYTES_MAX + TRAILER_BYTES) as u64);
     let mut bytes = vec![0; usize::try_from(wanted).ok()?];
     let count = read_full(file, len - wanted, &mut bytes).ok()?;

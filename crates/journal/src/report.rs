@@ -68,10 +68,25 @@ pub struct Lost {
 pub struct Parked {
     /// Where it is.
     pub path: PathBuf,
-    /// Why it is not served.
+    /// What kind of reason keeps it from being served.
+    pub cause: Cause,
+    /// Why it is not served, in words.
     pub reason: String,
     /// The id of the key that brings it back, if a key is what is missing.
     pub key: Option<String>,
+}
+
+/// Why a file is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It is none of this log: another journal's, a copy, or no segment at all.
+    Stranger,
+    /// Its key is missing, or does not fit.
+    Locked,
+    /// A newer build wrote it.
+    Newer,
+    /// What can be read of it is not what was written.
+    Damaged,
 }
 
 /// What is queued for a sink that is configured no more.

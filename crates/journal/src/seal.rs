@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::catalog::{Catalog, Keep, Segment, Stage};
 use crate::disk::{OpenMode, is_full, write_all};
 use crate::format::{Footer, GROUP_ALIGNMENT};
-use crate::log::{Env, segment_name};
+use crate::log::Env;
+use crate::quarantine;
 
 /// The directories that deletion concerns.
 #[derive(Clone, Copy)]
@@ -89,10 +90,7 @@ fn dispose(env: &Env, quarantine: &Path, segment: &Segment) -> io::Result<()> {
     if segment.damaged == 0 {
         return env.disk.unlink(&segment.path);
     }
-    env.disk.create_dir_all(quarantine)?;
-    let log = segment.path.parent().and_then(Path::file_name).unwrap_or_default();
-    let name = format!("{}-{}", log.to_string_lossy(), segment_name(segment.id));
-    env.disk.rename(&segment.path, &quarantine.join(name))?;
+    quarantine::put(&*env.disk, quarantine, &segment.path)?;
     env.counters.quarantined(segment.file_bytes);
     Ok(())
 }

@@ -43,6 +43,10 @@ pub(crate) struct Areas {
     pub incarnation: Option<u64>,
     /// Of the file; zero when there is none.
     version: u8,
+    /// There is a file, and its header is not what was written.
+    pub header_damaged: bool,
+    /// Areas that were written to and of which no slot can be read.
+    pub damaged: usize,
     found: Vec<Option<(usize, u64, SavedArea)>>,
 }
 
@@ -120,6 +124,7 @@ impl Areas {
             }
             (areas.incarnation, areas.version) = (Some(incarnation), version);
         }
+        areas.header_damaged = areas.incarnation.is_none();
         let mut opener = SlotOpener::new(env.keys.as_deref());
         let count = (file.size()?.saturating_sub(SLOT_BYTES)).div_ceil(SLOT_BYTES * SLOTS as u64);
         for area in 0..count.min(AREAS_MAX) {
@@ -138,9 +143,11 @@ impl Areas {
         let mut bytes = vec![0; usize::try_from(SLOT_BYTES).unwrap_or_default()];
         let mut best: Option<(usize, ReadSlot)> = None;
         let mut locked = None;
+        let mut used = false;
         for slot in 0..SLOTS {
             let offset = slot_offset(area, slot);
             let count = read_full(file, offset, &mut bytes).unwrap_or_default();
+            used |= bytes.iter().take(count).any(|byte| *byte != 0);
             let read = match opener.open(offset, bytes.get(..count).unwrap_or_default())? {
                 Opened::Slot(bytes) => decode(&bytes),
                 Opened::Newer(version) => return Err(CursorsError::Version(version)),
@@ -160,6 +167,7 @@ impl Areas {
         if let Some(reason) = locked.filter(|_| best.is_none()) {
             return Err(CursorsError::Locked(reason));
         }
+        self.damaged += usize::from(used && best.is_none());
         self.found.push(best.map(|(slot, read)| (slot, read.generation, read.saved)));
         Ok(())
     }

@@ -24,3 +24,5 @@ mod real;
 mod sealed;
 #[cfg(test)]
 mod side;
+#[cfg(test)]
+mod tools;

@@ -75,11 +75,30 @@ async fn a_second_opener_is_refused_until_the_first_has_closed() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path()).unwrap();
     let error = open(dir.path()).err().unwrap();
-    assert!(matches!(&error, OpenError::Locked { .. }), "{error}");
+    let own = std::process::id();
+    assert!(matches!(&error, OpenError::Locked { owner: Some(pid), .. } if *pid == own), "{error}");
+    assert!(error.to_string().contains(&format!("in use by process {own}")), "{error}");
     let reader = journal.reader(A, Lane::Normal);
     within(journal.close()).await;
     drop(open(dir.path()).unwrap());
     drop(reader);
+}
+
+/// Scenario: the lock file names a process that is gone, one that lives and is a stranger, nobody.
+#[tokio::test]
+async fn a_lock_file_that_nobody_holds_keeps_nobody_out_whoever_it_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join("lock");
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    for named in [child.id().to_string(), "1\n".into(), std::process::id().to_string(), "x".into()]
+    {
+        std::fs::write(&lock, named).unwrap();
+        let journal = open(dir.path()).unwrap();
+        let owner = std::fs::read_to_string(&lock).unwrap();
+        assert_eq!(owner.trim(), std::process::id().to_string());
+        within(journal.close()).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -97,7 +97,7 @@ impl KeySource for TestKeys {
     }
 }
 
-fn sealed_world(keys: &Arc<TestKeys>) -> World {
+pub(crate) fn sealed_world(keys: &Arc<TestKeys>) -> World {
     let mut world = World::new(5);
     world.options.keys = Some(Arc::<TestKeys>::clone(keys));
     world
