@@ -22,6 +22,7 @@ mod replay;
 mod sink;
 mod spill;
 mod validate;
+mod tools;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -15,6 +15,9 @@ pub(crate) use replay::{
     Dlq, DlqReplay, Drop as DlqDrop, Form as DlqForm, How as ReplayHow, Letters,
     List as ListLetters, Records, Replay,
 };
+mod journal;
+
+pub(crate) use journal::{Dump, Journal, Place};
 
 /// Takes telemetry in, decides what each record is worth, and delivers it everywhere it belongs
 /// without losing one.
@@ -51,6 +54,9 @@ pub(crate) enum Command {
     Dlq(Dlq),
     /// Sends records again that were delivered and that the journal still holds.
     Replay(Replay),
+    /// Looks at the journal of a running or a dead process; moves damaged files aside.
+    #[command(subcommand)]
+    Journal(Journal),
     /// Shows the pipeline at work, with embedded defaults and generated telemetry.
     Demo(Demo),
     /// Prints a completion script for a shell.

@@ -20,6 +20,7 @@ mod convert;
 mod ledger;
 mod dlq;
 mod server;
+mod journal;
 
 /// Bytes of a configuration read from standard input at most.
 const INPUT_BYTES_MAX: u64 = 16 << 20;
@@ -37,6 +38,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Ledger(ledger) => ledger::ledger(&ledger),
         Command::Dlq(dlq) => dlq::dlq(&dlq),
         Command::Replay(replay) => dlq::replay(&replay),
+        Command::Journal(tool) => journal::journal(&tool),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Completion { shell } => completion(shell),
     }

@@ -1,58 +1,120 @@
-//! Measures durable appends: records per CPU-second and MB/s, each acknowledged after its sync.
+//! Measures durable appends beside the disk's own sequential append and `fdatasync`, in one run.
 //!
-//! `cargo run --release -p bessemer-journal --example durable -- [KiB] [in flight] [seconds] [dir]`
-//! takes the size of an entry, how many appends wait at once, how long, and where.
+//! `cargo run --release -p bessemer-journal --example durable -- [seconds] [rounds] [dir]` plays many
+//! small and few large clients, plain and sealed, in turns, and prints a row each: the median of
+//! the rounds. An append counts once it is acknowledged, which is after its sync.
 #![expect(clippy::print_stdout, reason = "the output is the purpose")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bessemer_journal::{Append, Journal, Lane, Options, RealDisk, Routes, SinkIndex, SinkSpec};
+use bessemer_journal::{
+    Append, CurrentKey, Journal, Key, KeyError, KeySource, Lane, Options, RealDisk, Routes,
+    SinkIndex, SinkSpec,
+};
 use bessemer_runtime::{Clock, SystemClock, SystemRandom};
 use bytes::Bytes;
 
 const RECORD_BYTES: usize = 363;
+/// What the disk is asked to append and sync at once when only it is measured.
+const DISK_WRITE_BYTES: usize = 4 << 20;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize, default: usize| {
-        arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default)
-    };
-    let (entry_kib, in_flight, seconds) = (number(0, 300), number(1, 32), number(2, 5));
-    let dir = arguments.get(3).map_or_else(|| "target/durable-bench".into(), PathBuf::from);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Ok(runtime) = builder.worker_threads(2).enable_all().build() {
-        runtime.block_on(run(entry_kib << 10, in_flight, seconds, dir));
+/// How clients append.
+struct Case {
+    name: &'static str,
+    records: usize,
+    in_flight: usize,
+    sealed: bool,
+}
+
+/// What a round measured.
+struct Row {
+    records: f64,
+    per_cpu: f64,
+    stored_mb: f64,
+    disk_mb: f64,
+    /// The disk again, with as many bytes a sync as the journal wrote on average.
+    disk_same_mb: f64,
+    bytes_per_sync: usize,
+    entries_per_sync: f64,
+    ms_per_sync: f64,
+}
+
+#[derive(Debug)]
+struct OneKey;
+
+impl KeySource for OneKey {
+    fn current(&self) -> Result<CurrentKey, KeyError> {
+        Ok(CurrentKey { id: "bench".into(), key: Key::new([7; 32]), wrapped: Bytes::new() })
+    }
+
+    fn find(&self, _: &str, _: &[u8]) -> Result<Key, KeyError> {
+        Ok(Key::new([7; 32]))
     }
 }
 
-async fn run(entry_bytes: usize, in_flight: usize, seconds: usize, dir: PathBuf) {
-    let clock = Arc::new(SystemClock::default());
-    let options = Options { budget_bytes: 8 << 30, ..Options::new(&dir) };
-    let random = Arc::new(SystemRandom::default());
-    let opened = Journal::open(
-        Arc::new(RealDisk),
-        Arc::<SystemClock>::clone(&clock),
-        random,
-        options,
-        &[SinkSpec::new("bench")],
-    );
-    let (journal, _) = match opened {
-        Ok(opened) => opened,
-        Err(error) => return println!("{error}"),
+fn main() -> std::io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: u64| {
+        arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default)
     };
-    let (payload, records) = payload(entry_bytes);
-    let (cpu, start) = (cpu_time(), clock.monotonic());
-    let deadline = start + Duration::from_secs(seconds as u64);
+    let time = Duration::from_secs(number(0, 3));
+    let rounds = number(1, 3);
+    let dir = arguments.get(2).map_or_else(|| "target/durable-bench".into(), PathBuf::from);
+    std::fs::create_dir_all(&dir)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let cases = [(1, 200), (800, 32)].into_iter().flat_map(|(records, in_flight)| {
+        let name = if records == 1 { "many small" } else { "few large" };
+        [false, true].map(|sealed| Case { name, records, in_flight, sealed })
+    });
+    let cases: Vec<Case> = cases.collect();
+    let mut rows: Vec<Vec<Row>> = cases.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        for (case, rows) in cases.iter().zip(&mut rows) {
+            rows.push(play(&runtime, case, time, &dir)?);
+        }
+    }
+    print(&cases, &rows);
+    std::fs::remove_dir_all(&dir)
+}
+
+fn play(
+    runtime: &tokio::runtime::Runtime,
+    case: &Case,
+    time: Duration,
+    dir: &Path,
+) -> std::io::Result<Row> {
+    let disk_mb = disk(dir, DISK_WRITE_BYTES, time / 2)?;
+    let journal_dir = dir.join("journal");
+    let mut row = runtime.block_on(append(case, time, &journal_dir))?;
+    std::fs::remove_dir_all(&journal_dir)?;
+    row.disk_mb = disk_mb;
+    row.disk_same_mb = disk(dir, row.bytes_per_sync.max(512), time / 2)?;
+    Ok(row)
+}
+
+async fn append(case: &Case, time: Duration, dir: &Path) -> std::io::Result<Row> {
+    let clock = Arc::new(SystemClock::default());
+    let keys = case.sealed.then(|| Arc::new(OneKey) as Arc<dyn KeySource>);
+    let options = Options { budget_bytes: 8 << 30, keys, ..Options::new(dir) };
+    let random = Arc::new(SystemRandom::default());
+    let (disk, sinks) = (Arc::new(RealDisk), [SinkSpec::new("bench")]);
+    let opened = Journal::open(disk, Arc::<SystemClock>::clone(&clock), random, options, &sinks);
+    let (journal, _) = opened.map_err(std::io::Error::other)?;
     let append = Append {
         routes: Routes::to([SinkIndex(0)]),
         lane: Lane::Normal,
-        items: records,
+        items: u32::try_from(case.records).unwrap_or(u32::MAX),
         meta: Bytes::from_static(b"tenant"),
-        payload,
+        payload: payload(case.records),
     };
-    let senders = senders(&journal, &clock, deadline, in_flight, &append);
+    let (cpu, start) = (cpu_time(), clock.monotonic());
+    let senders = senders(&journal, &clock, start + time, case.in_flight, &append);
     let reader = settle_all(&journal);
     let mut appended = 0_u64;
     for sender in senders {
@@ -62,12 +124,50 @@ async fn run(entry_bytes: usize, in_flight: usize, seconds: usize, dir: PathBuf)
     let stats = journal.stats();
     reader.abort();
     journal.close().await;
-    let records = appended * u64::from(records);
-    let bytes = appended * entry_bytes as u64;
-    report(records, bytes, cpu, took, &stats);
-    if let Err(error) = std::fs::remove_dir_all(&dir) {
-        println!("{error}");
+    let records = appended as f64 * case.records as f64;
+    let syncs = stats.syncs.max(1) as f64;
+    Ok(Row {
+        records: records / took.as_secs_f64(),
+        per_cpu: records / cpu.as_secs_f64(),
+        stored_mb: stats.appended_bytes_stored as f64 / took.as_secs_f64() / 1e6,
+        disk_mb: 0.0,
+        disk_same_mb: 0.0,
+        bytes_per_sync: usize::try_from(stats.appended_bytes_stored / stats.syncs.max(1))
+            .unwrap_or_default(),
+        entries_per_sync: stats.appended_entries as f64 / syncs,
+        ms_per_sync: stats.sync_time.as_secs_f64() * 1e3 / syncs,
+    })
+}
+
+/// What the disk takes in MB/s when `bytes` are appended to a reserved file and synced, again and
+/// again: the least that a journal must do.
+fn disk(dir: &Path, bytes: usize, time: Duration) -> std::io::Result<f64> {
+    let path = dir.join("disk");
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
+    let random = SystemRandom::seeded(3);
+    let word = || bessemer_runtime::Random::next_u64(&random).to_le_bytes();
+    let buffer: Vec<u8> = std::iter::repeat_with(word).take(bytes.div_ceil(8)).flatten().collect();
+    let clock = SystemClock::default();
+    let (start, mut written, mut reserved) = (clock.monotonic(), 0, 0);
+    while clock.monotonic().saturating_sub(start) < time {
+        reserved = reserve(&file, written + buffer.len() as u64, reserved)?;
+        file.write_all(&buffer)?;
+        file.sync_data()?;
+        written += buffer.len() as u64;
     }
+    let took = clock.monotonic().saturating_sub(start);
+    std::fs::remove_file(&path)?;
+    Ok(written as f64 / took.as_secs_f64() / 1e6)
+}
+
+// As the journal does, so that a sync need not write the length of the file.
+fn reserve(file: &File, wanted: u64, reserved: u64) -> std::io::Result<u64> {
+    if wanted <= reserved {
+        return Ok(reserved);
+    }
+    let more = wanted + (128 << 20);
+    rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, more)?;
+    Ok(more)
 }
 
 type Sender = tokio::task::JoinHandle<u64>;
@@ -108,12 +208,12 @@ fn settle_all(journal: &Journal) -> tokio::task::JoinHandle<()> {
 }
 
 // Log records as they come: much repeats, ids and numbers do not.
-fn payload(bytes: usize) -> (Bytes, u32) {
+fn payload(count: usize) -> Bytes {
     use std::fmt::Write;
     let random = SystemRandom::seeded(1);
     let next = || bessemer_runtime::Random::next_u64(&random);
-    let (mut text, mut records) = (String::with_capacity(bytes + RECORD_BYTES), 0);
-    while text.len() + RECORD_BYTES <= bytes {
+    let mut text = String::with_capacity(count * RECORD_BYTES + RECORD_BYTES);
+    while text.len() < count * RECORD_BYTES {
         let start = text.len();
         let written = write!(
             text,
@@ -139,9 +239,8 @@ fn payload(bytes: usize) -> (Bytes, u32) {
             text.push_str(" attempt=1 region=eu-west-1");
         }
         text.truncate(start + RECORD_BYTES);
-        records += 1;
     }
-    (text.into(), records)
+    text.into()
 }
 
 // User and system time of the process, in the kernel's hundredths of a second.
@@ -153,32 +252,34 @@ fn cpu_time() -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn report(
-    records: u64,
-    bytes: u64,
-    cpu: Duration,
-    took: Duration,
-    stats: &bessemer_journal::Stats,
-) {
-    let (cpu, took) = (cpu.as_secs_f64(), took.as_secs_f64());
-    println!("records             {records}");
-    println!("records per second  {:.0}", records as f64 / took);
-    println!("records per CPU-s   {:.0}", records as f64 / cpu);
-    println!("microseconds each   {:.3}", cpu * 1e6 / records as f64);
-    println!("MB/s                {:.1}", bytes as f64 / took / 1e6);
-    println!("MB per CPU-s        {:.1}", bytes as f64 / cpu / 1e6);
+fn print(cases: &[Case], rows: &[Vec<Row>]) {
     println!(
-        "stored / raw        {:.3}",
-        stats.appended_bytes_stored as f64 / stats.appended_bytes_raw as f64
+        "| clients | sealed | records/s | records per CPU-s | stored MB/s | disk MB/s, 4 MiB a sync | \
+         share | disk MB/s, same bytes a sync | share | entries a sync | ms a sync |"
     );
-    println!("syncs               {}", stats.syncs);
-    println!(
-        "ms per sync         {:.2}",
-        stats.sync_time.as_secs_f64() * 1e3 / stats.syncs.max(1) as f64
-    );
-    println!(
-        "entries per sync    {:.1}",
-        stats.appended_entries as f64 / stats.syncs.max(1) as f64
-    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    for (case, rows) in cases.iter().zip(rows) {
+        let of = |figure: fn(&Row) -> f64| median(rows.iter().map(figure).collect());
+        println!(
+            "| {}: {} x {} records | {} | {:.0} | {:.0} | {:.1} | {:.1} | {:.0} % | {:.1} | {:.0} % | {:.1} | {:.1} |",
+            case.name,
+            case.in_flight,
+            case.records,
+            if case.sealed { "yes" } else { "no" },
+            of(|row| row.records),
+            of(|row| row.per_cpu),
+            of(|row| row.stored_mb),
+            of(|row| row.disk_mb),
+            of(|row| row.stored_mb / row.disk_mb * 100.0),
+            of(|row| row.disk_same_mb),
+            of(|row| row.stored_mb / row.disk_same_mb * 100.0),
+            of(|row| row.entries_per_sync),
+            of(|row| row.ms_per_sync),
+        );
+    }
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bessemer_journal::disk::mem::{Call, Fault, Rule};
 use bessemer_journal::{Lane, OpenError, SinkSpec};
 use bessemer_runtime::{Random, SystemRandom};
 
@@ -243,9 +244,9 @@ fn opening_reads_sealed_segments_by_header_and_footer_only() {
     world.disk.record();
     world.open();
     let reads = world.disk.recorded();
-    let of_segments = reads.iter().filter(|(call, path)| {
-        *call == bessemer_journal::disk::mem::Call::Read && path.to_string_lossy().contains("main")
-    });
+    let of_segments = reads
+        .iter()
+        .filter(|(call, path)| *call == Call::Read && path.to_string_lossy().contains("main"));
     assert!(of_segments.count() <= segments * 4, "{reads:?}");
 }
 
@@ -262,4 +263,70 @@ fn sinks_must_have_usable_names() {
         let error = world.try_open().err().unwrap().to_string();
         assert!(error.contains(reason), "{error}");
     }
+}
+
+#[test]
+fn a_segment_of_the_main_log_in_a_spill_log_is_parked_and_not_served_twice() {
+    let world = World::new(1);
+    let oracle = settled_in_part(&world);
+    let [path] = world.segments("main").try_into().unwrap();
+    let bytes = world.disk.read(&path).unwrap();
+    let copy = Path::new(DIR).join("spill/a").join(path.file_name().unwrap());
+    world.disk.overwrite(&copy, bytes);
+    let world = world.with_disk(world.disk.after_kill());
+    let (live, report) = world.try_open().unwrap();
+    let [parked] = &report.parked[..] else { panic!("{report:?}") };
+    assert!(parked.path == copy && parked.reason.contains("another kind"), "{parked:?}");
+    oracle.check(A, Lane::Normal, &live.read(A, Lane::Normal), Again::Never);
+}
+
+#[test]
+fn a_file_of_zeros_is_neither_parked_nor_a_reason_to_leave_numbers_out() {
+    let world = World::new(1);
+    settled_in_part(&world);
+    let blank = Path::new(DIR).join("main/0000000000000009.segment");
+    world.disk.overwrite(&blank, vec![0; 200_000]);
+    let world = world.with_disk(world.disk.after_kill());
+    let (mut live, report) = world.try_open().unwrap();
+    assert!(report.parked.is_empty(), "{report:?}");
+    assert!(live.append(vec![normal(1, 1)]).unwrap().first < 100);
+    live.engine.maintain();
+    assert!(!world.disk.files().contains(&blank));
+}
+
+/// Scenario: the drive cannot read the header of the only segment, however often it is asked.
+#[test]
+fn a_header_that_the_drive_cannot_read_parks_its_segment_and_does_not_refuse_the_open() {
+    let world = World::new(1);
+    settled_in_part(&world);
+    let world = world.with_disk(world.disk.after_kill());
+    world.disk.remove(&cursors());
+    world.disk.fail(Rule { call: Some(Call::Read), after: 0, times: 2, fault: Fault::Io });
+    let (mut live, report) = world.try_open().unwrap();
+    assert_eq!(report.parked.len(), 1, "{report:?}");
+    assert!(live.append(vec![normal(1, 1)]).unwrap().first > 1 << 31);
+}
+
+/// Scenario: the cursor file is gone, and one segment of another journal lies among many own ones.
+#[test]
+fn a_journal_is_the_one_that_most_of_its_segments_belong_to() {
+    let fill = |world: &World, count: u64| {
+        let mut live = world.open();
+        for n in 0..count {
+            live.append(vec![normal(n, 400_000)]).unwrap();
+        }
+        live.finish();
+    };
+    let (world, stranger) = (World::new(1), World::new(2));
+    fill(&world, 12);
+    fill(&stranger, 1);
+    let foreign = stranger.disk.read(&stranger.segments("main")[0]).unwrap();
+    let disk = world.disk.after_kill();
+    disk.remove(&cursors());
+    let own = world.segments("main");
+    disk.overwrite(&own[0], foreign);
+    let (live, report) = world.with_disk(disk).try_open().unwrap();
+    let [parked] = &report.parked[..] else { panic!("{report:?}") };
+    assert_eq!(parked.path, own[0]);
+    assert!(!live.read(A, Lane::Normal).is_empty());
 }
