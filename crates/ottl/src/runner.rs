@@ -74,6 +74,23 @@ impl Condition {
         self.holds(&record.with_limits(self.limits()), environment)
     }
 
+    /// Whether it holds for each of the span events or data points of an item, in their order.
+    pub fn holds_for_children(
+        &self,
+        draft: &Draft,
+        index: usize,
+        environment: &Environment,
+    ) -> Vec<Result<bool, RunError>> {
+        let item = draft.item_bytes(index);
+        let (resource, scope) = (draft.resource(index), draft.scope(index));
+        let children = children(self.context(), item).into_iter();
+        let holds = |child: &[u8]| {
+            let record = Record::new(self.context(), resource, scope, item, child);
+            self.holds(&record.with_limits(self.limits()), environment)
+        };
+        children.map(holds).collect()
+    }
+
     /// Removes the span events or data points of an item for which it holds; returns how many stay,
     /// or none if nothing was removed.
     pub fn remove_children(

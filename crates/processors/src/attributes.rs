@@ -7,6 +7,8 @@
 pub(crate) mod action;
 pub(crate) mod compile;
 pub(crate) mod filter;
+mod group;
+pub(crate) mod guard;
 pub(crate) mod pattern;
 pub(crate) mod settings;
 #[cfg(test)]
@@ -21,10 +23,12 @@ use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step};
 use bessemer_record::edit::{self, Target};
-use bessemer_record::{Draft, Item, Signal, TailId, TailsBuilder, Value};
+use bessemer_record::{Draft, Item, Signal};
 
-use action::{Action, Source, When};
+use crate::filter::conditions::{ErrorMode, Failures};
 use filter::{Filter, Verdict};
+use group::Group;
+use guard::{Included, RECORDS};
 pub(crate) use settings::Settings;
 
 /// A block that loads.
@@ -36,8 +40,9 @@ pub(crate) const EXAMPLE: &str = r#"otelcol.processor.attributes "example" {
   }
 
   action {
-    key    = "user.email"
-    action = "hash"
+    key       = "user.email"
+    action    = "hash"
+    condition = `resource.attributes["tenant"] != "internal"`
   }
 
   action {
@@ -53,96 +58,57 @@ pub(crate) const EXAMPLE: &str = r#"otelcol.processor.attributes "example" {
 
 pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    let step = Attributes::new(&settings, &mut context.tails.lock())?;
-    Ok(Built::Step(Arc::new(step)))
+    Ok(Built::Step(Arc::new(Attributes::new(&settings, context)?)))
 }
 
 /// The step.
 #[derive(Debug)]
 struct Attributes {
-    actions: Vec<Action>,
+    groups: Vec<Group>,
     filter: Filter,
-    constants: Option<Constants>,
-}
-
-/// What actions come to that do nothing but insert and upsert constants.
-#[derive(Debug)]
-struct Constants {
-    /// All of them.
-    tail: TailId,
-    /// Keys that a record must not have for the tail to be right: those that are only inserted.
-    absent: Vec<String>,
+    failures: Failures,
 }
 
 impl Attributes {
-    fn new(settings: &Settings, tails: &mut TailsBuilder) -> Result<Self, SettingsError> {
-        let actions = compile::actions("action", &settings.action)?;
+    fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
+        let mut tails = context.tails.lock();
+        let guarded = compile::groups("action", &settings.action, RECORDS)?;
+        let groups = guarded.into_iter().map(|one| Group::new(one, &mut tails)).collect();
         let filter = Filter::new(settings.include.as_ref(), settings.exclude.as_ref())?;
-        let constants = Constants::of(&actions, tails);
-        Ok(Self { actions, filter, constants })
+        Ok(Self { groups, filter, failures: Failures::new(context, ErrorMode::Ignore) })
     }
 
-    fn change(&self, verdict: Verdict, draft: &mut Draft, index: usize, out: &mut Vec<u8>) {
-        // Of a metric the draft knows the attributes of the first point only.
+    fn change(&self, verdict: Verdict, draft: &mut Draft, index: usize, scratch: &mut Scratch) {
+        let included = self.included(verdict, draft, index, &mut scratch.bytes);
+        if included != Included::Nothing {
+            for group in &self.groups {
+                group.run(draft, index, &included, &self.failures, scratch);
+            }
+        }
+    }
+
+    /// What of a record is to be changed, by how it came: no action can change that.
+    fn included(
+        &self,
+        verdict: Verdict,
+        draft: &Draft,
+        index: usize,
+        out: &mut Vec<u8>,
+    ) -> Included {
         if draft.signal() != Signal::Metrics {
             let get = |key: &str| draft.attribute(index, key.as_bytes());
-            let has = |key: &str| get(key).is_some();
-            if !self.filter.applies(verdict, &get)
-                || !self.actions.iter().any(|action| action.is_due(&has))
-            {
-                return;
-            }
-            if let Some(constants) = self.constants.as_ref().filter(|one| one.is_right(&has)) {
-                return draft.set_tail(index, constants.tail);
-            }
-            draft.settle_tail(index);
+            return Included::whole(self.filter.applies(verdict, &get));
         }
+        if !self.filter.is_by_attribute() {
+            return Included::whole(self.filter.applies(verdict, &|_| None));
+        }
+        let mut points = Vec::new();
         out.clear();
-        let target = Target::from(draft.signal());
-        let is_changed = edit::rewrite(
-            target,
-            draft.item_bytes(index),
-            |list| {
-                let is_in =
-                    target != Target::Metric || self.filter.applies(verdict, &|key| list.get(key));
-                if is_in {
-                    self.actions.iter().for_each(|action| action.run(list));
-                }
-            },
-            out,
-        );
-        if is_changed {
-            draft.replace_item(index, |_, message| message.extend_from_slice(out));
-        }
-    }
-}
-
-impl Constants {
-    /// The constants, if there are no other actions.
-    fn of(actions: &[Action], tails: &mut TailsBuilder) -> Option<Self> {
-        let mut pairs: Vec<(String, Value)> = Vec::new();
-        let mut absent: Vec<String> = Vec::new();
-        for action in actions {
-            let Action::Set { key, when, source: Source::Constant(value, _) } = action else {
-                return None;
-            };
-            let is_set = pairs.iter().any(|(known, _)| known == key);
-            match when {
-                When::Present => return None,
-                When::Absent if is_set => continue,
-                When::Absent => absent.push(key.clone()),
-                When::Always => {
-                    pairs.retain(|(known, _)| known != key);
-                    absent.retain(|known| known != key);
-                }
-            }
-            pairs.push((key.clone(), value.clone()));
-        }
-        (!pairs.is_empty()).then(|| Self { tail: tails.add(&pairs), absent })
-    }
-
-    fn is_right(&self, has: &dyn Fn(&str) -> bool) -> bool {
-        !self.absent.iter().any(|key| has(key))
+        let look = |list: &mut edit::List<'_, '_>| {
+            points.push(self.filter.applies(verdict, &|key| list.get(key)));
+        };
+        edit::rewrite(Target::Metric, draft.item_bytes(index), look, out);
+        Included::Points(points)
     }
 }
 
@@ -161,7 +127,7 @@ impl Step for Attributes {
             scope = Some((group, in_scope));
             let verdict = self.filter.record(in_scope, draft, index);
             if !verdict.is_out() {
-                self.change(verdict, draft, index, &mut scratch.bytes);
+                self.change(verdict, draft, index, scratch);
             }
         }
     }

@@ -3,6 +3,7 @@
 mod attributes;
 mod batch;
 mod compliance;
+mod connector_forward;
 mod connector_routing;
 mod filter;
 mod memory_limiter;
@@ -141,6 +142,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<transform::Settings>,
         build: transform::build,
+    },
+    Row {
+        name: "otelcol.connector.forward",
+        aliases: &[],
+        role: Role::Connector,
+        signals: ALL_SIGNALS,
+        stability: Stability::Stable,
+        summary: "Hands the records of pipelines on to other pipelines as they are.",
+        example: connector_forward::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<connector_forward::Settings>,
+        build: connector_forward::build,
     },
     Row {
         name: "otelcol.connector.routing",

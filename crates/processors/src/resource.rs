@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
+use bessemer_ottl::Context as Ottl;
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step};
 use bessemer_record::Draft;
@@ -13,9 +14,9 @@ use bessemer_record::edit::{self, Target};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::attributes::action::Action;
-use crate::attributes::compile;
+use crate::attributes::compile::{self, Guarded};
 use crate::attributes::settings::ActionSettings;
+use crate::filter::conditions::{ErrorMode, Failures};
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"otelcol.processor.resource "example" {
@@ -46,41 +47,56 @@ pub(crate) struct Settings {
     pub attributes: Vec<ActionSettings>,
 }
 
-pub(crate) fn build(settings: &RawSettings, _: &Context) -> Result<Built, BuildError> {
+pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    Ok(Built::Step(Arc::new(Resource::new(&settings)?)))
+    Ok(Built::Step(Arc::new(Resource::new(&settings, context)?)))
 }
 
 /// The step.
 #[derive(Debug)]
 struct Resource {
-    actions: Vec<Action>,
+    groups: Vec<Guarded>,
+    failures: Failures,
 }
 
 impl Resource {
-    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+    fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
         if settings.attributes.is_empty() {
             let remedy = "write at least one action";
             return Err(SettingsError::new("attributes", "is empty", remedy));
         }
-        Ok(Self { actions: compile::actions("attributes", &settings.attributes)? })
+        let groups = compile::groups("attributes", &settings.attributes, &[Ottl::Resource])?;
+        Ok(Self { groups, failures: Failures::new(context, ErrorMode::Ignore) })
+    }
+
+    fn change(&self, draft: &mut Draft, group: u32, scratch: &mut Scratch) {
+        for (guard, actions) in &self.groups {
+            let resource = draft.group_resource(group);
+            if guard
+                .as_ref()
+                .is_some_and(|guard| !guard.holds_for_resource(resource, &self.failures, scratch))
+            {
+                continue;
+            }
+            let Scratch { bytes: out, headers, .. } = scratch;
+            out.clear();
+            let is_changed = edit::rewrite(
+                Target::Resource,
+                resource,
+                |list| actions.iter().for_each(|action| action.run(list, headers)),
+                out,
+            );
+            if is_changed {
+                draft.replace_resource(group, |_, resource| resource.extend_from_slice(out));
+            }
+        }
     }
 }
 
 impl Step for Resource {
     fn run(&self, draft: &mut Draft, scratch: &mut Scratch) {
         for group in 0..draft.resource_groups() {
-            let out = &mut scratch.bytes;
-            out.clear();
-            let is_changed = edit::rewrite(
-                Target::Resource,
-                draft.group_resource(group),
-                |list| self.actions.iter().for_each(|action| action.run(list)),
-                out,
-            );
-            if is_changed {
-                draft.replace_resource(group, |_, resource| resource.extend_from_slice(out));
-            }
+            self.change(draft, group, scratch);
         }
     }
 }
@@ -93,7 +109,8 @@ mod tests {
     use crate::attributes::testing::{JSON_SIGNALS, through};
 
     fn step(actions: &serde_json::Value) -> Result<Resource, SettingsError> {
-        Resource::new(&serde_json::from_value(json!({ "attributes": actions })).unwrap())
+        let settings = serde_json::from_value(json!({ "attributes": actions })).unwrap();
+        Resource::new(&settings, &Context::detached())
     }
 
     #[test]
@@ -109,6 +126,27 @@ mod tests {
             let after = signal
                 .batch(&[("k8s", "c"), ("zone", "z1"), ("cluster", "c")], &[("gone", "stays")]);
             assert_eq!(through(&step, signal.signal, &before), after);
+        }
+    }
+
+    #[test]
+    fn a_condition_is_asked_of_the_resource() {
+        let step = step(&json!([
+            { "key": "zone", "action": "upsert", "value": "z1",
+              "condition": "attributes[\"k8s\"] matches \"^c\"" },
+        ]))
+        .unwrap();
+        for signal in JSON_SIGNALS {
+            for (cluster, expected) in
+                [("c1", &[("k8s", "c1"), ("zone", "z1")][..]), ("d1", &[("k8s", "d1")])]
+            {
+                let out = through(
+                    &step,
+                    signal.signal,
+                    &signal.batch(&[("k8s", cluster)], &[("a", "b")]),
+                );
+                assert_eq!(out, signal.batch(expected, &[("a", "b")]));
+            }
         }
     }
 

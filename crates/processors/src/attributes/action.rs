@@ -42,7 +42,12 @@ pub(crate) enum Source {
     Constant(Value, Attribute),
     /// From the attribute with this key.
     Attribute(String),
+    /// From the request header with this name.
+    Header(String),
 }
+
+/// Request headers, names in lower case.
+type Headers = [(String, String)];
 
 /// The attributes that an action is for: that with the key and those whose key matches.
 #[derive(Debug)]
@@ -65,7 +70,7 @@ impl Action {
                 };
                 is_wanted
                     && match source {
-                        Source::Constant(..) => true,
+                        Source::Constant(..) | Source::Header(_) => true,
                         Source::Attribute(from) => has(from),
                     }
             }
@@ -77,9 +82,9 @@ impl Action {
     }
 
     /// Changes a list.
-    pub(crate) fn run<'c>(&'c self, list: &mut List<'_, 'c>) {
+    pub(crate) fn run<'c>(&'c self, list: &mut List<'_, 'c>, headers: &Headers) {
         match self {
-            Self::Set { key, when, source } => set(key, *when, source, list),
+            Self::Set { key, when, source } => set(key, *when, source, list, headers),
             Self::Delete(pick) => delete(pick, list),
             Self::Hash(pick) => hash(pick, list),
             Self::Extract { key, pattern, targets } => extract(key, pattern, targets, list),
@@ -92,7 +97,7 @@ impl Action {
     }
 }
 
-fn set<'c>(key: &str, when: When, source: &'c Source, list: &mut List<'_, 'c>) {
+fn set<'c>(key: &str, when: When, source: &'c Source, list: &mut List<'_, 'c>, headers: &Headers) {
     let is_wanted = match when {
         When::Absent => !list.has(key),
         When::Present => list.has(key),
@@ -106,6 +111,13 @@ fn set<'c>(key: &str, when: When, source: &'c Source, list: &mut List<'_, 'c>) {
         Source::Attribute(from) => {
             if let Some(value) = list.get(from) {
                 list.put(Attribute::copied(key, value));
+            }
+        }
+        Source::Header(name) => {
+            let all = headers.iter().filter(|(known, _)| known == name);
+            let values: Vec<&str> = all.map(|(_, value)| value.as_str()).collect();
+            if !values.is_empty() {
+                list.put(Attribute::new(key, &Value::String(values.join(";"))));
             }
         }
     }

@@ -1,23 +1,42 @@
 //! From the settings of an action to the action: what each of them needs and does not take.
 
+use bessemer_ottl::Context;
 use bessemer_pipeline::SettingsError;
 use bessemer_record::Value;
 use bessemer_record::edit::Attribute;
 use regex::Regex;
 
 use super::action::{Action, Pick, Source, When};
+use super::guard::Guard;
 use super::pattern;
 use super::settings::ActionSettings;
 
 const ACTIONS: &str = "insert, update, upsert, delete, hash, extract or convert";
 
-/// Makes the actions, in the order of the settings; `list` is what the settings call them.
-pub(crate) fn actions(
+/// Request headers, as `from_context` names them.
+const METADATA: &str = "metadata.";
+
+/// Actions that run together, and what has to hold for them.
+pub(crate) type Guarded = (Option<Guard>, Vec<Action>);
+
+/// Makes the actions, in the order of the settings; `list` is what the settings call them, and
+/// `contexts` are where their conditions are read. An action with a condition stands alone, because
+/// the condition sees what the actions before it did.
+pub(crate) fn groups(
     list: &'static str,
     settings: &[ActionSettings],
-) -> Result<Vec<Action>, SettingsError> {
-    let blocks = settings.iter().enumerate();
-    blocks.map(|(index, settings)| Block { list, index, settings }.action()).collect()
+    contexts: &[Context],
+) -> Result<Vec<Guarded>, SettingsError> {
+    let mut groups: Vec<Guarded> = Vec::new();
+    for (index, settings) in settings.iter().enumerate() {
+        let block = Block { list, index, settings };
+        let action = block.action()?;
+        match (block.guard(contexts)?, groups.last_mut()) {
+            (None, Some((None, actions))) => actions.push(action),
+            (guard, _) => groups.push((guard, vec![action])),
+        }
+    }
+    Ok(groups)
 }
 
 /// One `action` block and its number, counted from 0.
@@ -29,10 +48,6 @@ struct Block<'s> {
 
 impl Block<'_> {
     fn action(&self) -> Result<Action, SettingsError> {
-        if is_given(self.settings.from_context.as_ref()) {
-            let problem = "request metadata is not available to processors";
-            return Err(self.error("from_context", problem, "write value or from_attribute"));
-        }
         match self.settings.action.to_ascii_lowercase().as_str() {
             "insert" => self.set(When::Absent),
             "update" => self.set(When::Present),
@@ -49,24 +64,55 @@ impl Block<'_> {
         }
     }
 
+    fn guard(&self, contexts: &[Context]) -> Result<Option<Guard>, SettingsError> {
+        let Some(text) = self.settings.condition.as_ref().filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let path = format!("{}[{}].condition", self.list, self.index);
+        Guard::compile(&path, text, contexts).map(Some)
+    }
+
     fn set(&self, when: When) -> Result<Action, SettingsError> {
         let key = self.key()?;
-        self.takes_only(&["value", "from_attribute"])?;
+        self.takes_only(&["value", "from_attribute", "from_context"])?;
         let constant = self.settings.value.as_ref().map(|literal| &literal.0);
         let constant = constant.filter(|value| **value != Value::Null);
         let from = self.settings.from_attribute.as_ref().filter(|from| !from.is_empty());
-        let source = match (constant, from) {
-            (Some(_), Some(_)) => {
+        let header = self.header()?;
+        let source = match (constant, from, header) {
+            (Some(value), None, None) => {
+                Source::Constant(value.clone(), Attribute::new(&key, value))
+            }
+            (None, Some(from), None) => Source::Attribute(from.clone()),
+            (None, None, Some(header)) => Source::Header(header),
+            (None, None, None) => {
+                let remedy = "write value, from_attribute or from_context";
+                return Err(self.error("value", "is not set", remedy));
+            }
+            (_, None, Some(_)) | (None, Some(_), Some(_)) => {
+                let problem = "is given beside another source of the value";
+                return Err(self.error("from_context", problem, "remove one of them"));
+            }
+            (Some(_), Some(_), _) => {
                 let problem = "is given beside value";
                 return Err(self.error("from_attribute", problem, "remove one of them"));
             }
-            (None, None) => {
-                return Err(self.error("value", "is not set", "write value or from_attribute"));
-            }
-            (Some(value), None) => Source::Constant(value.clone(), Attribute::new(&key, value)),
-            (None, Some(from)) => Source::Attribute(from.clone()),
         };
         Ok(Action::Set { key, when, source })
+    }
+
+    /// The header that `from_context` names, in lower case as headers are kept.
+    fn header(&self) -> Result<Option<String>, SettingsError> {
+        let Some(from) = self.settings.from_context.as_ref().filter(|from| !from.is_empty()) else {
+            return Ok(None);
+        };
+        match from.strip_prefix(METADATA).filter(|name| !name.is_empty()) {
+            Some(name) => Ok(Some(name.to_ascii_lowercase())),
+            None => {
+                let problem = format!("can not be {from:?}");
+                Err(self.error("from_context", &problem, "write metadata. and a header's name"))
+            }
+        }
     }
 
     fn pick(&self, taken: &[&str]) -> Result<Pick, SettingsError> {
@@ -136,6 +182,7 @@ impl Block<'_> {
         let given = [
             ("value", settings.value.is_some()),
             ("from_attribute", is_given(settings.from_attribute.as_ref())),
+            ("from_context", is_given(settings.from_context.as_ref())),
             ("pattern", is_given(settings.pattern.as_ref())),
             ("converted_type", settings.converted_type.is_some()),
             ("hash_function", settings.hash_function.is_some()),

@@ -65,6 +65,11 @@ impl Filter {
         }
     }
 
+    /// Whether it asks for attributes of records.
+    pub(crate) fn is_by_attribute(&self) -> bool {
+        [&self.include, &self.exclude].into_iter().flatten().any(|one| !one.attributes.is_empty())
+    }
+
     /// Whether attributes are to be changed.
     pub(crate) fn applies(&self, verdict: Verdict, get: Lookup<'_, '_>) -> bool {
         let holds = |matcher: &Option<Matcher>| {

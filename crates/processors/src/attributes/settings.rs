@@ -34,7 +34,8 @@ pub(crate) struct ActionSettings {
     pub value: Option<Literal>,
     /// Key of the attribute whose value is copied; where it is absent, nothing is done.
     pub from_attribute: Option<String>,
-    /// Name of request metadata to take the value from. Not available yet: it is refused.
+    /// `metadata.` and the name of a request header whose value is taken; several values are joined
+    /// by `;`. Only headers that the receiver keeps are there; without one, nothing is done.
     pub from_context: Option<String>,
     /// Regular expression (RE2). With `delete` and `hash` it picks attributes by key, anywhere in
     /// the key unless anchored. With `extract` each named group becomes the attribute of its name;
@@ -44,6 +45,11 @@ pub(crate) struct ActionSettings {
     pub converted_type: Option<ConvertedType>,
     /// The hash that `hash` computes, written in lower-case hexadecimal digits.
     pub hash_function: Option<HashFunction>,
+    /// Condition in OTTL that has to hold for the action to run; also `path matches "expression"`,
+    /// which means `IsMatch`. It sees what the actions before it did, and is asked of each data
+    /// point of a metric. Where it makes no sense for a signal (`severity_number` of a span) or
+    /// fails on a record, the action does not run.
+    pub condition: Option<String>,
 }
 
 /// What `convert` can make of a value.

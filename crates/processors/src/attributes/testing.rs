@@ -1,5 +1,7 @@
 //! Small batches in OTLP JSON, and steps run over them: what the tests of all processors share.
 
+use std::sync::Arc;
+
 use bessemer_pipeline::{Scratch, Step};
 use bessemer_record::json::{from_otlp_json, to_otlp_json};
 use bessemer_record::{Checked, Draft, Limits, Signal, Tails};
@@ -85,9 +87,20 @@ pub(crate) fn through_with(
     batch: &Json,
     scratch: &mut Scratch,
 ) -> Json {
+    through_tails(step, signal, batch, scratch, &Tails::none())
+}
+
+/// The same for a step that appends attribute sets.
+pub(crate) fn through_tails(
+    step: &dyn Step,
+    signal: Signal,
+    batch: &Json,
+    scratch: &mut Scratch,
+    tails: &Arc<Tails>,
+) -> Json {
     let limits = Limits::default();
     let batch = from_otlp_json(signal, batch.to_string().as_bytes(), &limits).unwrap();
-    let mut draft = Draft::from_checked(&batch, &Tails::none());
+    let mut draft = Draft::from_checked(&batch, tails);
     step.run(&mut draft, scratch);
     let emitted = draft.emit(|item| if item.is_dropped() { u16::MAX } else { 0 }, 1);
     let Some(output) = emitted.into_iter().next() else { return json!({}) };

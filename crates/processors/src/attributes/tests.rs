@@ -1,6 +1,7 @@
 //! The step on whole batches; `opentelemetry-proto` encodes what goes in, decodes what comes out.
 
 mod actions;
+mod condition;
 mod errors;
 mod filters;
 mod property;
@@ -22,7 +23,7 @@ use prost::Message as _;
 
 use super::settings::Literal;
 use super::*;
-use bessemer_record::{Limits, TailsBuilder};
+use bessemer_record::{Limits, Value};
 
 type Pairs = Vec<(String, Value)>;
 
@@ -42,9 +43,10 @@ fn settings(json: serde_json::Value) -> Settings {
 
 /// Runs the step over a request; `earlier` is a tail that every record has already.
 fn run(settings: &Settings, earlier: &Pairs, signal: Signal, request: Vec<u8>) -> Bytes {
-    let mut tails = TailsBuilder::default();
-    let earlier_id = tails.add(earlier);
-    let step = Attributes::new(settings, &mut tails).unwrap();
+    let context = Context::detached();
+    let earlier_id = context.tails.lock().add(earlier);
+    let step = Attributes::new(settings, &context).unwrap();
+    let tails = std::mem::take(&mut *context.tails.lock());
     let bytes = Bytes::from(request);
     let mut draft = Draft::check(signal, bytes, &Limits::default(), &tails.build()).unwrap();
     if !earlier.is_empty() {

@@ -216,8 +216,9 @@ fn a_batch_on_which_nothing_is_to_do_is_not_copied() {
     for signal in SIGNALS {
         let before = request(signal, &[pairs(&json!({ "a": 5 })), pairs(&json!({ "a": 5 }))]);
         let bytes = Bytes::from(before);
-        let mut tails = TailsBuilder::default();
-        let step = Attributes::new(&settings, &mut tails).unwrap();
+        let context = Context::detached();
+        let step = Attributes::new(&settings, &context).unwrap();
+        let tails = std::mem::take(&mut *context.tails.lock());
         let limits = Limits::default();
         let mut draft = Draft::check(signal, bytes, &limits, &tails.build()).unwrap();
         step.run(&mut draft, &mut Scratch::default());

@@ -15,7 +15,7 @@ use super::*;
 
 /// The path and the problem.
 fn refused(json: serde_json::Value) -> (String, String) {
-    let error = Attributes::new(&settings(json), &mut TailsBuilder::default()).unwrap_err();
+    let error = Attributes::new(&settings(json), &Context::detached()).unwrap_err();
     assert!(!error.remedy.is_empty());
     (error.path, error.problem)
 }
@@ -42,9 +42,19 @@ fn actions_name_what_they_miss_and_what_they_do_not_take() {
             "beside value",
         ),
         (
-            json!({ "action": "upsert", "key": "a", "from_context": "metadata.x" }),
+            json!({ "action": "upsert", "key": "a", "from_context": "client.address" }),
             "from_context",
-            "not available",
+            "can not be",
+        ),
+        (
+            json!({ "action": "upsert", "key": "a", "value": 1, "from_context": "metadata.x" }),
+            "from_context",
+            "beside another",
+        ),
+        (
+            json!({ "action": "delete", "key": "a", "condition": "attributes[" }),
+            "condition",
+            "which is wrong at",
         ),
         (
             json!({ "action": "upsert", "key": "a", "value": 1, "pattern": "x" }),
@@ -141,7 +151,7 @@ fn load(text: &str) -> Result<Settings, String> {
 fn the_example_loads_and_builds() {
     let settings = load(EXAMPLE).unwrap();
     assert_eq!(settings.action.len(), 3);
-    assert!(Attributes::new(&settings, &mut TailsBuilder::default()).is_ok());
+    assert!(Attributes::new(&settings, &Context::detached()).is_ok());
 }
 
 #[test]
@@ -213,12 +223,12 @@ fn values_keep_the_type_they_are_written_with() {
     assert_eq!(values, expected);
     let include = settings.include.as_ref().unwrap();
     assert_eq!(include.attribute[0].value, Some(Literal(Value::String("1".into()))));
-    assert!(Attributes::new(&settings, &mut TailsBuilder::default()).is_ok());
+    assert!(Attributes::new(&settings, &Context::detached()).is_ok());
 }
 
 #[test]
 fn a_setting_that_does_not_exist_is_refused() {
-    let text = EXAMPLE.replace("key    = \"user.email\"", "condition = \"true\"");
+    let text = EXAMPLE.replace("key       = \"user.email\"", "conditions = \"true\"");
     let error = load(&text).unwrap_err();
-    assert!(error.contains("condition"), "{error}");
+    assert!(error.contains("conditions"), "{error}");
 }
