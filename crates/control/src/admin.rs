@@ -83,6 +83,7 @@ fn routes(admin: Admin) -> Router {
         .route("/api/v1/ledger", get(ledger::ledger))
         .route("/api/v1/compliance", get(compliance))
         .merge(replays::routes())
+        .route("/api/v1/cost", get(cost))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such page; / lists them") })
         .with_state(admin)
 }
@@ -93,6 +94,10 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 
 async fn compliance(State(admin): State<Admin>) -> Response {
     axum::Json(admin.services.reports("compliance")).into_response()
+}
+
+async fn cost(State(admin): State<Admin>) -> Response {
+    axum::Json(admin.services.reports("cost")).into_response()
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,8 @@
 //! Label values are component ids, signals, classes and fixed reasons: their number is bounded by
 //! the config, never by the data.
 
+pub mod cost;
+
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use parking_lot::Mutex;
@@ -13,6 +15,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge as ClientGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use cost::CostMetrics;
 
 /// A number that only grows.
 pub type Counter = ClientCounter<u64, AtomicU64>;
@@ -110,6 +114,8 @@ pub struct Metrics {
     pub findings: Family<FindingLabels, Counter>,
     /// The same by the policy packs that ask for it.
     pub pack_findings: Family<PackLabels, Counter>,
+    /// What the cost processor lets pass and saves.
+    pub cost: CostMetrics,
     /// Records that a destination took.
     pub delivered: Family<ComponentLabels, Counter>,
     /// Deliveries that were tried again.
@@ -162,6 +168,7 @@ impl Default for Metrics {
             classified: Family::default(),
             findings: Family::default(),
             pack_findings: Family::default(),
+            cost: CostMetrics::default(),
             delivered: Family::default(),
             retried: Family::default(),
             dead: Family::default(),
@@ -181,6 +188,7 @@ impl Default for Metrics {
         metrics.register_flow();
         metrics.register_books();
         metrics.register_compliance();
+        metrics.cost.register(&mut metrics.registry.lock());
         metrics.register_destinations();
         metrics.register_journal();
         metrics

@@ -196,6 +196,7 @@ impl Outlet {
         count(&inner.accepted, incoming.signal, processed.records);
         inner.enter(&processed);
         inner.hub.count_processed(processed.records);
+        processed.after.run();
         Ok(processed.records)
     }
 }

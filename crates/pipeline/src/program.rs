@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::fates::{Fates, Sum};
 use crate::gate::{Gate, Overload};
 use crate::outlet::{Incoming, Refusal};
-use crate::step::{Route, Scratch, Step};
+use crate::step::{After, Route, Scratch, Step};
 
 /// Marks a record that goes nowhere.
 pub const NO_ROUTE: u16 = u16::MAX;
@@ -69,6 +69,8 @@ pub struct Processed {
     pub unaccounted: i64,
     /// What is to be delivered; empty when nothing is left.
     pub outputs: Vec<Output>,
+    /// What steps want to be done once the batch is safe.
+    pub after: After,
 }
 
 /// Records with equal content, destinations and urgency.
@@ -123,6 +125,7 @@ impl Program {
         let records = draft.records();
         SCRATCH.with_borrow_mut(|(scratch, left)| {
             scratch.refusal = None;
+            scratch.after = After::default();
             scratch.headers.clone_from(&incoming.meta.headers);
             left.outputs.clear();
             left.fates.begin(draft.items());
@@ -133,7 +136,8 @@ impl Program {
             let mut outputs = std::mem::take(&mut left.outputs);
             let merged = merge_equal(&mut outputs);
             let sum = Sum { merged, ..left.fates.sum() };
-            Ok(tally(records, sum, outputs, &incoming.bytes))
+            let after = std::mem::take(&mut scratch.after);
+            Ok(Processed { after, ..tally(records, sum, outputs, &incoming.bytes) })
         })
     }
 
@@ -183,7 +187,8 @@ fn tally(records: u32, sum: Sum, mut outputs: Vec<Output>, input: &Bytes) -> Pro
         i64::from(records) + i64::from(generated) - i64::from(filtered) - i64::from(kept);
     let copies_open = signed(copies) - signed(merged) - signed(routed);
     let unaccounted = records_open + copies_open;
-    Processed { records, generated, filtered, kept, merged, routed, unaccounted, outputs }
+    let after = After::default();
+    Processed { records, generated, filtered, kept, merged, routed, unaccounted, outputs, after }
 }
 
 impl Stage {

@@ -17,6 +17,31 @@ pub struct Scratch {
     /// Why the batch must be refused as a whole: set by a step that may not go on, read by the
     /// program, which then runs no further step.
     pub refusal: Option<String>,
+    /// What is to be done once the batch is safe, by steps that remember something.
+    pub after: After,
+}
+
+/// Work for when a batch is safe. A batch that is refused never gets there, so a step that
+/// remembers only here judges the batch anew when its sender comes again.
+#[derive(Default)]
+pub struct After(Vec<Box<dyn FnOnce() + Send>>);
+
+impl After {
+    /// Adds work: short, and without waiting. A step adds a handful for each batch at most.
+    pub fn then(&mut self, work: impl FnOnce() + Send + 'static) {
+        self.0.push(Box::new(work));
+    }
+
+    /// Does all of it.
+    pub fn run(self) {
+        self.0.into_iter().for_each(|work| work());
+    }
+}
+
+impl std::fmt::Debug for After {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("After").field(&self.0.len()).finish()
+    }
 }
 
 /// A stateless processor over all records of a batch.

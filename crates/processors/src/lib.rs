@@ -5,6 +5,7 @@ mod batch;
 mod compliance;
 mod connector_forward;
 mod connector_routing;
+mod cost;
 mod filter;
 mod memory_limiter;
 mod pipeline;
@@ -178,6 +179,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<compliance::Settings>,
         build: compliance::build,
+    },
+    Row {
+        name: "bessemer.processor.cost",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Samples, deduplicates, trims and drops by class and budget, never what is critical.",
+        example: cost::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<cost::Settings>,
+        build: cost::build,
     },
     Row {
         name: "bessemer.pipeline",

@@ -3,7 +3,7 @@
 //! What decides is the trace id, or an attribute of a log record, and nothing else: every record of
 //! a trace is kept or dropped alike, here and at every other collector with the same settings.
 
-mod decide;
+pub(crate) mod decide;
 #[cfg(test)]
 mod tests;
 

@@ -80,21 +80,34 @@ impl Guard {
         failures: &Failures,
         scratch: &mut Scratch,
     ) -> Included {
+        if draft.signal() != Signal::Metrics {
+            return Included::whole(self.holds_for_item(draft, index, failures, scratch));
+        }
+        let Some(condition) = self.in_context(Context::DataPoint) else {
+            return Included::Nothing;
+        };
+        let outcomes = condition.holds_for_children(draft, index, &failures.environment());
+        let held = outcomes.into_iter().map(|outcome| failures.holds(condition, outcome, scratch));
+        Included::Points(held.collect())
+    }
+
+    /// Whether it holds for a log record, a span or a metric.
+    pub(crate) fn holds_for_item(
+        &self,
+        draft: &mut Draft,
+        index: usize,
+        failures: &Failures,
+        scratch: &mut Scratch,
+    ) -> bool {
         let context = match draft.signal() {
             Signal::Logs => Context::Log,
             Signal::Traces => Context::Span,
-            Signal::Metrics => Context::DataPoint,
+            Signal::Metrics => Context::Metric,
         };
-        let Some(condition) = self.in_context(context) else { return Included::Nothing };
+        let Some(condition) = self.in_context(context) else { return false };
         draft.settle_tail(index);
-        let now = failures.environment();
-        if context == Context::DataPoint {
-            let outcomes = condition.holds_for_children(draft, index, &now).into_iter();
-            let held = outcomes.map(|outcome| failures.holds(condition, outcome, scratch));
-            return Included::Points(held.collect());
-        }
-        let outcome = condition.holds_for_item(draft, index, &now);
-        Included::whole(failures.holds(condition, outcome, scratch))
+        let outcome = condition.holds_for_item(draft, index, &failures.environment());
+        failures.holds(condition, outcome, scratch)
     }
 
     /// Whether it holds for a resource.

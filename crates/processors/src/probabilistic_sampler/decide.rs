@@ -8,7 +8,7 @@ const RANDOM_MAX: f64 = 72_057_594_037_927_936.0;
 
 /// The bucket of what decides: FNV-1a with 32 bits over the seed, low byte first, and the bytes.
 /// <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>
-pub(super) fn hash_bucket(seed: u32, bytes: &[u8]) -> u32 {
+pub(crate) fn hash_bucket(seed: u32, bytes: &[u8]) -> u32 {
     const OFFSET: u32 = 0x811c_9dc5;
     const PRIME: u32 = 0x0100_0193;
     let all = seed.to_le_bytes().into_iter().chain(bytes.iter().copied());
@@ -17,7 +17,7 @@ pub(super) fn hash_bucket(seed: u32, bytes: &[u8]) -> u32 {
 }
 
 /// Whether a bucket is in the share that is kept.
-pub(super) fn is_in_share(bucket: u32, percentage: f64) -> bool {
+pub(crate) fn is_in_share(bucket: u32, percentage: f64) -> bool {
     f64::from(bucket) < (f64::from(BUCKETS) * percentage / 100.0).floor()
 }
 

@@ -1,0 +1,74 @@
+//! What makes two log records equal.
+//!
+//! Keys are 128 bits of two keyed hashes that differ in every process: nobody outside can choose
+//! records that collide, and by chance none will.
+
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+
+use bessemer_record::Draft;
+use bessemer_record::edit::{Field, fields};
+
+/// Fields of a `LogRecord` that say when and in which trace: two times, flags, trace id, span id.
+const NOT_CONTENT: [u32; 5] = [1, 11, 8, 9, 10];
+/// The field of a `LogRecord` with its body.
+const BODY: u32 = 5;
+
+/// Stands for the content of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key(pub(super) u128);
+
+/// Makes keys.
+#[derive(Debug, Default)]
+pub(super) struct Hasher {
+    states: [RandomState; 2],
+}
+
+impl Hasher {
+    /// All but times and trace ids.
+    pub(super) fn content(&self, draft: &Draft, index: usize) -> Key {
+        self.key(draft, index, None)
+    }
+
+    /// The same with all numbers in a text body taken as equal.
+    pub(super) fn shape(&self, draft: &Draft, index: usize) -> Key {
+        let body = draft.body(index);
+        self.key(draft, index, (!body.is_empty()).then(|| without_numbers(body)))
+    }
+
+    fn key(&self, draft: &Draft, index: usize, body: Option<Vec<u8>>) -> Key {
+        let [one, two] = self.states.each_ref().map(|state| {
+            let mut out = state.build_hasher();
+            draft.resource(index).hash(&mut out);
+            draft.scope(index).hash(&mut out);
+            body.hash(&mut out);
+            let own = fields(draft.item_bytes(index)).filter(|(number, _)| {
+                !NOT_CONTENT.contains(number) && (body.is_none() || *number != BODY)
+            });
+            for (number, field) in own {
+                number.hash(&mut out);
+                match field {
+                    Field::Varint(value) | Field::Fixed64(value) => value.hash(&mut out),
+                    Field::Fixed32(value) => value.hash(&mut out),
+                    Field::Bytes(bytes) => bytes.hash(&mut out),
+                }
+            }
+            out.finish()
+        });
+        Key(u128::from(one) << 64 | u128::from(two))
+    }
+}
+
+/// The text with one sign in the place of each run of digits.
+fn without_numbers(text: &[u8]) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::with_capacity(text.len());
+    let mut is_number = false;
+    for byte in text {
+        if !byte.is_ascii_digit() {
+            out.push(*byte);
+        } else if !is_number {
+            out.push(b'#');
+        }
+        is_number = byte.is_ascii_digit();
+    }
+    out
+}

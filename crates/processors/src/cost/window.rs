@@ -1,0 +1,98 @@
+//! What was seen a moment ago, bounded in number and in time.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::content::Key;
+
+/// Records by when their first one came.
+#[derive(Debug)]
+pub(super) struct Window {
+    nanos: u64,
+    entries_max: usize,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    first: HashMap<Key, u64>,
+    /// The same in the order they came.
+    order: VecDeque<(u64, Key)>,
+}
+
+impl Window {
+    pub(super) fn new(length: Duration, entries_max: u64) -> Self {
+        Self {
+            nanos: u64::try_from(length.as_nanos()).unwrap_or(u64::MAX),
+            entries_max: usize::try_from(entries_max).unwrap_or(usize::MAX),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Whether one came within the window before `now`.
+    pub(super) fn has(&self, key: Key, now: u64) -> bool {
+        self.seen.lock().first.get(&key).is_some_and(|first| self.is_within(*first, now))
+    }
+
+    /// A clock that was set back must not make old records new.
+    fn is_within(&self, first: u64, now: u64) -> bool {
+        now.abs_diff(first) < self.nanos
+    }
+
+    /// Enters records that passed; what does not fit is forgotten, so its equals pass.
+    pub(super) fn remember(&self, keys: HashSet<Key>, now: u64) {
+        let mut seen = self.seen.lock();
+        let Seen { first, order } = &mut *seen;
+        while let Some((at, key)) = order.front().copied() {
+            if self.is_within(at, now) {
+                break;
+            }
+            order.pop_front();
+            if first.get(&key) == Some(&at) {
+                first.remove(&key);
+            }
+        }
+        for key in keys {
+            if order.len() >= self.entries_max {
+                break;
+            }
+            if first.get(&key).is_none_or(|at| !self.is_within(*at, now)) {
+                first.insert(key, now);
+                order.push_back((now, key));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(entries_max: u64) -> Window {
+        Window::new(Duration::from_nanos(10), entries_max)
+    }
+
+    #[test]
+    fn what_was_seen_is_known_until_the_window_ends() {
+        let window = window(10);
+        assert!(!window.has(Key(1), 100));
+        window.remember(HashSet::from([Key(1)]), 100);
+        assert!(window.has(Key(1), 109));
+        assert!(!window.has(Key(1), 110), "the window is over");
+        window.remember(HashSet::from([Key(1)]), 110);
+        assert!(window.has(Key(1), 119));
+    }
+
+    #[test]
+    fn no_more_than_the_limit_is_remembered_and_room_comes_back() {
+        let window = window(2);
+        window.remember((0..5).map(Key).collect(), 100);
+        let known = (0..5).filter(|key| window.has(Key(*key), 101)).count();
+        assert_eq!(known, 2);
+        window.remember(HashSet::from([Key(9)]), 120);
+        assert!(window.has(Key(9), 121));
+        assert_eq!(window.seen.lock().order.len(), 1);
+    }
+}
