@@ -2,10 +2,15 @@
 //!
 //! What decides is the trace id, or an attribute of a log record, and nothing else: every record of
 //! a trace is kept or dropped alike, here and at every other collector with the same settings.
+//! The modes `proportional` and `equalizing` also read the thresholds of earlier samplers and write
+//! the one that holds then, so that a backend can count what a record stands for.
 
+mod consistent;
 pub(crate) mod decide;
 #[cfg(test)]
 mod tests;
+mod threshold;
+mod trace_state;
 
 use std::sync::Arc;
 
@@ -19,7 +24,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::attributes::text::text_of;
-use decide::{hash_bucket, is_in_share, randomness};
+use consistent::Consistent;
+use decide::{hash_bucket, is_in_share};
+use threshold::Threshold;
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"otelcol.processor.probabilistic_sampler "example" {
@@ -62,6 +69,16 @@ pub(crate) struct Settings {
     /// keeps it. Spans have `sampling.priority`: 0 drops, all else keeps.
     #[serde(default)]
     pub sampling_priority: String,
+    /// Hexadecimal digits of the thresholds that `proportional` and `equalizing` write, 1 to 14:
+    /// in the trace state of spans (`ot=th:...`), in the attribute `sampling.threshold` of log
+    /// records. The random bits are those of the trace id, unless the trace state (`rv`) or the
+    /// attribute `sampling.randomness` has others.
+    #[serde(default = "sampling_precision")]
+    pub sampling_precision: u8,
+}
+
+fn sampling_precision() -> u8 {
+    4
 }
 
 fn fail_closed() -> bool {
@@ -75,9 +92,11 @@ pub(crate) enum Mode {
     /// By a hash (FNV-1a, 14 bits of it) of the trace id or of the attribute.
     #[default]
     HashSeed,
-    /// By the 56 random bits that a trace id ends in. Thresholds of earlier samplers are neither
-    /// read nor written.
+    /// By 56 random bits: of what earlier samplers left, the share is kept.
     Proportional,
+    /// By 56 random bits: what earlier samplers thinned to less than the share passes, the rest is
+    /// thinned to the share.
+    Equalizing,
 }
 
 /// What decides on log records.
@@ -100,6 +119,23 @@ pub(crate) fn build(settings: &RawSettings, _: &Context) -> Result<Built, BuildE
 #[derive(Debug)]
 struct Sampler {
     settings: Settings,
+    /// How records are decided on by thresholds; without it, by hashes.
+    consistent: Option<Consistent>,
+}
+
+/// What becomes of a record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Decision {
+    Drop,
+    Keep,
+    /// It is kept and says so.
+    Mark(Threshold),
+}
+
+impl Decision {
+    fn keep(is_kept: bool) -> Self {
+        if is_kept { Self::Keep } else { Self::Drop }
+    }
 }
 
 impl Sampler {
@@ -119,15 +155,28 @@ impl Sampler {
             let remedy = "write mode = \"hash_seed\" or remove it";
             return Err(SettingsError::new("from_attribute", "has no random bits", remedy));
         }
-        Ok(Self { settings })
+        if !(1..=14).contains(&settings.sampling_precision) {
+            let problem = format!("is {}", settings.sampling_precision);
+            return Err(SettingsError::new("sampling_precision", problem, "write 1 to 14"));
+        }
+        let consistent = Consistent::new(settings.mode, settings.sampling_precision);
+        Ok(Self { settings, consistent })
     }
 
-    fn keeps(&self, draft: &Draft, index: usize) -> bool {
+    fn decide(&self, draft: &Draft, index: usize) -> Decision {
         let percentage = self.percentage(draft, index);
         // A share of all or nothing needs nothing to decide by.
         if percentage <= 0.0 || percentage >= 100.0 {
-            return percentage > 0.0;
+            return Decision::keep(percentage > 0.0);
         }
+        let decided = match &self.consistent {
+            Some(consistent) => consistent.decide(draft, index, percentage / 100.0),
+            None => self.by_hash(draft, index, percentage).map(Decision::keep),
+        };
+        decided.unwrap_or(Decision::keep(!self.settings.fail_closed))
+    }
+
+    fn by_hash(&self, draft: &Draft, index: usize, percentage: f64) -> Option<bool> {
         let message = draft.item_bytes(index);
         let settings = &self.settings;
         let (trace_id, by_attribute) = match draft.signal() {
@@ -137,30 +186,16 @@ impl Sampler {
                 let value = (!key.is_empty()).then(|| draft.attribute(index, key)).flatten();
                 (LogRecordView::new(message).trace_id(), value)
             }
-            Signal::Metrics => return true,
+            Signal::Metrics => return Some(true),
         };
         let is_by_attribute =
             draft.signal() == Signal::Logs && settings.attribute_source == Source::Record;
-        let decided = if !is_by_attribute && trace_id.iter().any(|byte| *byte != 0) {
-            self.by_trace(trace_id, percentage)
-        } else {
-            let value = by_attribute.map(text_of).filter(|text| !text.is_empty());
-            value.map(|text| {
-                is_in_share(hash_bucket(settings.hash_seed, text.as_bytes()), percentage)
-            })
-        };
-        decided.unwrap_or(!settings.fail_closed)
-    }
-
-    fn by_trace(&self, trace_id: &[u8], percentage: f64) -> Option<bool> {
-        match self.settings.mode {
-            Mode::HashSeed => {
-                Some(is_in_share(hash_bucket(self.settings.hash_seed, trace_id), percentage))
-            }
-            Mode::Proportional => {
-                randomness(trace_id).map(|random| decide::is_sampled(random, percentage))
-            }
+        let seed = settings.hash_seed;
+        if !is_by_attribute && trace_id.iter().any(|byte| *byte != 0) {
+            return Some(is_in_share(hash_bucket(seed, trace_id), percentage));
         }
+        let value = by_attribute.map(text_of).filter(|text| !text.is_empty());
+        value.map(|text| is_in_share(hash_bucket(seed, text.as_bytes()), percentage))
     }
 
     /// The share that holds for a record: its own, if it names one.
@@ -188,11 +223,17 @@ fn number(value: AnyValue<'_>) -> Option<f64> {
 }
 
 impl Step for Sampler {
-    fn run(&self, draft: &mut Draft, _: &mut Scratch) {
+    fn run(&self, draft: &mut Draft, scratch: &mut Scratch) {
         for index in 0..draft.len() {
-            let is_left = !draft.items().get(index).is_none_or(Item::is_dropped);
-            if is_left && !self.keeps(draft, index) {
-                draft.drop_item(index);
+            if draft.items().get(index).is_none_or(Item::is_dropped) {
+                continue;
+            }
+            match self.decide(draft, index) {
+                Decision::Keep => {}
+                Decision::Drop => draft.drop_item(index),
+                Decision::Mark(threshold) => {
+                    consistent::mark(draft, index, threshold, &mut scratch.bytes);
+                }
             }
         }
     }

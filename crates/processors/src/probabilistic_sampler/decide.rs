@@ -1,11 +1,8 @@
-//! From what decides to the decision: monotonic in the percentage, so that a sampler with a higher
+//! From what decides to the decision of `hash_seed`: monotonic in the percentage, so that a sampler with a higher
 //! one keeps everything that one with a lower one keeps.
 
 /// Hashes are cut to this many values: 14 bits.
 const BUCKETS: u32 = 1 << 14;
-/// The random numbers in trace ids: 56 bits.
-const RANDOM_MAX: f64 = 72_057_594_037_927_936.0;
-
 /// The bucket of what decides: FNV-1a with 32 bits over the seed, low byte first, and the bytes.
 /// <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>
 pub(crate) fn hash_bucket(seed: u32, bytes: &[u8]) -> u32 {
@@ -26,11 +23,4 @@ pub(crate) fn is_in_share(bucket: u32, percentage: f64) -> bool {
 pub(super) fn randomness(trace_id: &[u8]) -> Option<u64> {
     let bits = trace_id.last_chunk::<8>()?;
     Some(u64::from_be_bytes(*bits) & ((1 << 56) - 1))
-}
-
-/// Whether a random number is in the share that is kept: the upper part, as OpenTelemetry defines.
-pub(super) fn is_sampled(random: u64, percentage: f64) -> bool {
-    #[expect(clippy::cast_precision_loss, reason = "decides on less than one in 2^52 records")]
-    let random = random as f64;
-    random >= RANDOM_MAX * (1.0 - percentage / 100.0)
 }

@@ -46,7 +46,7 @@ fn kept(settings: Json, signal: Signal, batch: &Json) -> Vec<String> {
 fn a_share_of_traces_is_kept_that_grows_with_the_percentage() {
     const COUNT: u64 = 4000;
     let batch = spans(COUNT);
-    for mode in ["hash_seed", "proportional"] {
+    for mode in ["hash_seed", "proportional", "equalizing"] {
         let kept = |percentage: f64| {
             kept(json!({ "sampling_percentage": percentage, "mode": mode }), Signal::Traces, &batch)
         };
@@ -62,7 +62,7 @@ fn a_share_of_traces_is_kept_that_grows_with_the_percentage() {
 #[test]
 fn spans_and_log_records_of_one_trace_are_decided_alike() {
     let records: Vec<Json> = (0..300).map(|index| json!({ "traceId": trace_id(index) })).collect();
-    for mode in ["hash_seed", "proportional"] {
+    for mode in ["hash_seed", "proportional", "equalizing"] {
         let settings = json!({ "sampling_percentage": 30, "mode": mode, "hash_seed": 22 });
         let by_span = kept(settings.clone(), Signal::Traces, &spans(300));
         assert_eq!(by_span, kept(settings, Signal::Logs, &logs(&records)));
@@ -135,7 +135,58 @@ fn wrong_settings_are_refused() {
             json!({ "sampling_percentage": 1, "mode": "proportional", "from_attribute": "a" }),
             "from_attribute",
         ),
+        (json!({ "sampling_percentage": 1, "sampling_precision": 15 }), "sampling_precision"),
     ] {
         assert_eq!(step(settings).unwrap_err().path, path);
     }
+}
+
+/// The trace states of the spans that are kept of 2,000 which came with this one.
+fn states(mode: &str, percentage: f64, came: &str) -> Vec<String> {
+    let span = |index: u64| json!({ "traceId": trace_id(index), "traceState": came });
+    let spans: Vec<Json> = (0..2000).map(span).collect();
+    let batch = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] });
+    let settings = json!({ "sampling_percentage": percentage, "mode": mode });
+    let out = through(&step(settings).unwrap(), Signal::Traces, &batch);
+    let kept = out.pointer("/resourceSpans/0/scopeSpans/0/spans").and_then(Json::as_array);
+    let state = |span: &Json| span["traceState"].as_str().unwrap_or_default().to_owned();
+    kept.map(|spans| spans.iter().map(state).collect()).unwrap_or_default()
+}
+
+#[test]
+fn a_threshold_is_written_and_other_members_of_the_trace_state_stay() {
+    for mode in ["proportional", "equalizing"] {
+        let kept = states(mode, 50.0, "vendor=1,ot=x:y");
+        assert!((850..1150).contains(&kept.len()), "{mode}: {}", kept.len());
+        assert!(kept.iter().all(|state| state == "ot=th:8;x:y,vendor=1"), "{mode}: {kept:?}");
+    }
+}
+
+/// Scenario: spans that an earlier sampler thinned to a quarter.
+#[test]
+fn proportional_thins_what_was_thinned_and_equalizing_lets_it_pass() {
+    let random = "ot=th:c;rv:d0000000000000";
+    assert_eq!(states("equalizing", 50.0, random), vec![random.to_owned(); 2000]);
+    assert!(states("proportional", 50.0, random).is_empty(), "an eighth begins at e");
+    let kept = states("proportional", 50.0, "ot=th:c;rv:f0000000000000");
+    assert_eq!(kept, vec!["ot=th:e;rv:f0000000000000".to_owned(); 2000]);
+    let kept = states("equalizing", 12.5, "ot=th:c;rv:f0000000000000");
+    assert_eq!(kept, vec!["ot=th:e;rv:f0000000000000".to_owned(); 2000]);
+}
+
+#[test]
+fn a_threshold_that_the_random_number_contradicts_is_forgotten() {
+    let kept = states("proportional", 50.0, "ot=th:f;rv:c0000000000000");
+    assert_eq!(kept, vec!["ot=th:8;rv:c0000000000000".to_owned(); 2000]);
+}
+
+#[test]
+fn log_records_keep_threshold_and_random_number_in_attributes() {
+    let record = json!({
+        "attributes": attributes(&[("sampling.randomness", "c0000000000000")]),
+    });
+    let settings = json!({ "sampling_percentage": 50, "mode": "proportional" });
+    let out = through(&step(settings).unwrap(), Signal::Logs, &logs(&[record]));
+    let pairs = [("sampling.randomness", "c0000000000000"), ("sampling.threshold", "8")];
+    assert_eq!(out, logs(&[json!({ "attributes": attributes(&pairs) })]));
 }
