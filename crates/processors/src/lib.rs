@@ -7,6 +7,7 @@ mod connector_forward;
 mod connector_routing;
 mod cost;
 mod filter;
+mod groupbyattrs;
 mod memory_limiter;
 mod pipeline;
 mod probabilistic_sampler;
@@ -59,6 +60,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<filter::Settings>,
         build: filter::build,
+    },
+    Row {
+        name: "otelcol.processor.groupbyattrs",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Moves attributes of records to their resources and joins equal resources.",
+        example: groupbyattrs::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<groupbyattrs::Settings>,
+        build: groupbyattrs::build,
     },
     Row {
         name: "otelcol.processor.memory_limiter",

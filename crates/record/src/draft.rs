@@ -9,6 +9,7 @@ mod change;
 mod emit;
 mod fold;
 mod index;
+mod regroup;
 mod rewrite;
 mod texts;
 
