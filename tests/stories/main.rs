@@ -21,8 +21,8 @@ mod replay;
 #[path = "../support/sink.rs"]
 mod sink;
 mod spill;
-mod validate;
 mod tools;
+mod validate;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

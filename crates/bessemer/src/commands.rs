@@ -17,10 +17,10 @@ use crate::arguments::{
 use crate::{demo, load, output, run, wire};
 
 mod convert;
-mod ledger;
 mod dlq;
-mod server;
 mod journal;
+mod ledger;
+mod server;
 
 /// Bytes of a configuration read from standard input at most.
 const INPUT_BYTES_MAX: u64 = 16 << 20;

@@ -155,9 +155,8 @@ impl Work {
 
     async fn append(&mut self, appends: &[Append]) -> Result<(), Stop> {
         while !appends.is_empty() {
-            let error = match self.inner.hub.journal.append(appends.to_vec()).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
+            let Err(error) = self.inner.hub.journal.append(appends.to_vec()).await else {
+                return Ok(());
             };
             match &error {
                 AppendError::Full { retry_after, .. } => {
