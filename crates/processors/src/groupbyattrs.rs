@@ -80,17 +80,6 @@ impl GroupByAttrs {
         Ok(Self { keys })
     }
 
-    /// The resource with those attributes that a list of them has; nothing if it has none.
-    fn home(&self, resource: &[u8], found: &[Attribute]) -> Option<Vec<u8>> {
-        let mut home = (!found.is_empty()).then(|| resource.to_vec())?;
-        for attribute in found {
-            let mut out = Vec::with_capacity(home.len());
-            edit::upsert(Target::Resource, &home, attribute, &mut out);
-            home = out;
-        }
-        Some(home)
-    }
-
     fn without_keys(&self, target: Target, message: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(message.len());
         let is_key = |key: &str| self.keys.iter().any(|known| known == key);
@@ -105,13 +94,13 @@ impl GroupByAttrs {
             Some(Attribute::copied(key, value))
         };
         let found: Vec<Attribute> = self.keys.iter().filter_map(found).collect();
-        let home = self.home(draft.resource(index), &found);
-        if home.is_some() {
+        let resource = home(draft.resource(index), &found);
+        if resource.is_some() {
             let target = Target::from(draft.signal());
             let message = self.without_keys(target, draft.item_bytes(index));
             draft.replace_item(index, |_, out| out.extend_from_slice(&message));
         }
-        homes.add(home);
+        homes.add(resource);
     }
 
     /// Makes a metric for each set of values; returns into how many it was divided.
@@ -145,11 +134,22 @@ impl GroupByAttrs {
             edit::replace_fields(data, POINTS, &[], points, &mut inner);
             edit::replace_fields(metric, number, &[], &[Field::Bytes(&inner)], &mut message);
             messages.push(self.without_keys(Target::Metric, &message));
-            homes.add(self.home(draft.resource(index), found));
+            homes.add(home(draft.resource(index), found));
         }
         draft.divide_item(index, &messages);
         messages.len()
     }
+}
+
+/// The resource with those attributes that a list of them has; nothing if it has none.
+fn home(resource: &[u8], found: &[Attribute]) -> Option<Vec<u8>> {
+    let mut home = (!found.is_empty()).then(|| resource.to_vec())?;
+    for attribute in found {
+        let mut out = Vec::with_capacity(home.len());
+        edit::upsert(Target::Resource, &home, attribute, &mut out);
+        home = out;
+    }
+    Some(home)
 }
 
 /// The field of each kind of metric data that holds the data points.

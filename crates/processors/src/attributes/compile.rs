@@ -106,13 +106,11 @@ impl Block<'_> {
         let Some(from) = self.settings.from_context.as_ref().filter(|from| !from.is_empty()) else {
             return Ok(None);
         };
-        match from.strip_prefix(METADATA).filter(|name| !name.is_empty()) {
-            Some(name) => Ok(Some(name.to_ascii_lowercase())),
-            None => {
-                let problem = format!("can not be {from:?}");
-                Err(self.error("from_context", &problem, "write metadata. and a header's name"))
-            }
-        }
+        let name = from.strip_prefix(METADATA).filter(|name| !name.is_empty());
+        name.map(|name| Some(name.to_ascii_lowercase())).ok_or_else(|| {
+            let problem = format!("can not be {from:?}");
+            self.error("from_context", &problem, "write metadata. and a header's name")
+        })
     }
 
     fn pick(&self, taken: &[&str]) -> Result<Pick, SettingsError> {

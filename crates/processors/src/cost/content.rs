@@ -32,10 +32,11 @@ impl Hasher {
     /// The same with all numbers in a text body taken as equal.
     pub(super) fn shape(&self, draft: &Draft, index: usize) -> Key {
         let body = draft.body(index);
-        self.key(draft, index, (!body.is_empty()).then(|| without_numbers(body)))
+        let body = (!body.is_empty()).then(|| without_numbers(body));
+        self.key(draft, index, body.as_deref())
     }
 
-    fn key(&self, draft: &Draft, index: usize, body: Option<Vec<u8>>) -> Key {
+    fn key(&self, draft: &Draft, index: usize, body: Option<&[u8]>) -> Key {
         let [one, two] = self.states.each_ref().map(|state| {
             let mut out = state.build_hasher();
             draft.resource(index).hash(&mut out);

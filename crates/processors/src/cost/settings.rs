@@ -13,7 +13,7 @@ use super::class::Class;
 /// Records that one `dedupe` rule remembers at most, whatever is asked for.
 const ENTRIES_MAX: u64 = 10_000_000;
 /// A budget is for this long at least: its spending is stored some hundred times in a period.
-const PERIOD_MIN: Duration = Duration::from_secs(60);
+const PERIOD_MIN: Duration = Duration::from_mins(1);
 /// Bytes to which `value_bytes_max` cuts at least.
 const VALUE_BYTES_MIN: u64 = 16;
 
@@ -72,7 +72,7 @@ pub(crate) struct BudgetSettings {
 }
 
 fn period() -> Span {
-    Span(Duration::from_secs(24 * 3600))
+    Span(Duration::from_hours(24))
 }
 
 /// One way to spend less.
@@ -120,7 +120,7 @@ fn classes() -> Vec<Class> {
 }
 
 fn window() -> Span {
-    Span(Duration::from_secs(60))
+    Span(Duration::from_mins(1))
 }
 
 fn entries_max() -> u64 {
@@ -175,8 +175,8 @@ impl Settings {
             return Err(SettingsError::new("prices", problem, "write money per GB"));
         }
         self.budget.as_ref().map_or(Ok(()), |budget| self.check_budget(budget))?;
-        let rules = self.rule.iter().enumerate();
-        rules.map(|(index, rule)| self.check_rule(&format!("rule[{index}]"), rule)).collect()
+        let mut rules = self.rule.iter().enumerate();
+        rules.try_for_each(|(index, rule)| self.check_rule(&format!("rule[{index}]"), rule))
     }
 
     fn check_budget(&self, budget: &BudgetSettings) -> Result<(), SettingsError> {

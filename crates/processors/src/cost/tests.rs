@@ -80,7 +80,9 @@ fn cost(settings: Json, context: &Context) -> Result<Cost, SettingsError> {
 }
 
 fn rules(rules: Json) -> Json {
-    json!({ "destination": "datadog", "rule": rules })
+    let mut settings = json!({ "destination": "datadog" });
+    settings["rule"] = rules;
+    settings
 }
 
 fn logs(records: &[Json]) -> Json {
@@ -156,8 +158,9 @@ fn sampling_decides_alike_for_a_trace_and_keeps_the_share() {
     let kept = bench.bodies(&records);
     assert!((800..1200).contains(&kept.len()), "{}", kept.len());
     assert_eq!(kept, bench.bodies(&records), "the same again");
-    let traces = kept.chunks(2).map(|pair| pair.iter().map(|one| one.parse::<u64>().unwrap() / 2));
-    assert!(traces.into_iter().all(|mut pair| pair.next() == pair.next()));
+    let mut traces =
+        kept.chunks(2).map(|pair| pair.iter().map(|one| one.parse::<u64>().unwrap() / 2));
+    assert!(traces.all(|mut pair| pair.next() == pair.next()));
 }
 
 #[test]

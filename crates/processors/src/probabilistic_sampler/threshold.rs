@@ -114,7 +114,7 @@ mod tests {
             assert_eq!(Threshold::parse(text), None, "{text}");
         }
         assert_eq!(random_number("0123456789abc"), None);
-        assert_eq!(random_number("0123456789abcd"), Some(0x0123_4567_89ab_cd));
+        assert_eq!(random_number("0123456789abcd"), Some(0x0001_2345_6789_abcd));
     }
 
     proptest! {

@@ -71,6 +71,6 @@ mod tests {
         }
         let state = TraceState::read("ot=th:c;rv:0123456789abcd");
         assert_eq!(state.threshold, Threshold::parse("c"));
-        assert_eq!(state.random, Some(0x0123_4567_89ab_cd));
+        assert_eq!(state.random, Some(0x0001_2345_6789_abcd));
     }
 }

@@ -1,12 +1,13 @@
 //! Actions that run only where a condition holds, and values from request headers.
 
+use bessemer_record::Tails;
 use serde_json::json;
 
 use super::*;
 use crate::attributes::testing::{JSON_SIGNALS, through_tails};
 
 /// The step and the attribute sets that it appends.
-fn built(actions: &serde_json::Value) -> (Attributes, std::sync::Arc<bessemer_record::Tails>) {
+fn built(actions: &serde_json::Value) -> (Attributes, Arc<Tails>) {
     let context = Context::detached();
     let step = Attributes::new(&settings(json!({ "action": actions })), &context).unwrap();
     let tails = std::mem::take(&mut *context.tails.lock()).build();

@@ -4,8 +4,9 @@ use super::*;
 
 #[track_caller]
 fn check(settings: Json, path: &str) {
-    let error = cost(settings.clone(), &Context::detached()).map(|_| ()).unwrap_err();
-    assert_eq!(error.path, path, "{settings}");
+    let text = settings.to_string();
+    let error = cost(settings, &Context::detached()).map(|_| ()).unwrap_err();
+    assert_eq!(error.path, path, "{text}");
 }
 
 #[test]
