@@ -24,11 +24,11 @@ pub struct Scratch {
 /// Work for when a batch is safe. A batch that is refused never gets there, so a step that
 /// remembers only here judges the batch anew when its sender comes again.
 #[derive(Default)]
-pub struct After(Vec<Box<dyn FnOnce() + Send>>);
+pub struct After(Vec<Box<dyn FnOnce() + Send + Sync>>);
 
 impl After {
     /// Adds work: short, and without waiting. A step adds a handful for each batch at most.
-    pub fn then(&mut self, work: impl FnOnce() + Send + 'static) {
+    pub fn then(&mut self, work: impl FnOnce() + Send + Sync + 'static) {
         self.0.push(Box::new(work));
     }
 
