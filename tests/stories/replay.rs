@@ -1,5 +1,5 @@
-//! Dead letters on the real binary: exactly what was refused is dead, and replay brings it home. The
-//! destination is a fake that speaks OTLP and refuses by id.
+//! Dead letters on the real binary: exactly what was refused is dead, and replay brings it home.
+//! The destination is a fake that speaks OTLP and refuses by id.
 
 use std::net::SocketAddr;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ use crate::sink::Sink;
 const KIND: &str = "content-type: application/x-protobuf\r\n";
 const DESTINATION: &str = "otelcol.exporter.otlphttp.out";
 const BATCH: u64 = 100;
-const PATIENT: Duration = Duration::from_secs(120);
+const PATIENT: Duration = Duration::from_mins(2);
 
 /// One batch of a hundred.
 fn is_refused(id: u64) -> bool {
@@ -79,8 +79,8 @@ fn dead_records(bessemer: &Bessemer) -> u64 {
 
 /// Scenario: a destination refuses 1 % of 100,000 records with 400; a dry run; then it takes them,
 /// and its dead letters are replayed while others come in.
-/// Promise: exactly those are dead, each with its reason; the dry run changes nothing; replay reaches
-/// 100,000, each once and with its mark, and no dead letter is left.
+/// Promise: exactly those are dead, each with its reason; the dry run changes nothing; replay
+/// reaches 100,000, each once and with its mark, and no dead letter is left.
 #[test]
 fn one_percent_of_100000_refused_is_dead_and_replay_reaches_100000() {
     let _alone = crate::alone();

@@ -25,6 +25,9 @@ pub enum Mode {
     BlackHole,
 }
 
+/// Whether a destination refuses a record, by its id.
+pub type Refused = fn(u64) -> bool;
+
 /// A destination. Dropping it ends its port.
 pub struct Sink {
     pub address: SocketAddr,
@@ -39,7 +42,7 @@ struct Shared {
     requests: AtomicU64,
     mode: AtomicUsize,
     /// Requests with such a record are refused with 400.
-    refused: Mutex<Option<fn(u64) -> bool>>,
+    refused: Mutex<Option<Refused>>,
     arrivals: Mutex<Vec<(u64, Instant)>>,
     bodies: Mutex<Vec<Vec<u8>>>,
     keep_bodies: AtomicBool,
@@ -74,7 +77,7 @@ impl Sink {
     }
 
     /// Answers 400 to requests with such a record, and keeps nothing of them.
-    pub fn refuse_with_400(&self, refused: Option<fn(u64) -> bool>) {
+    pub fn refuse_with_400(&self, refused: Option<Refused>) {
         *self.shared.refused.lock().unwrap() = refused;
     }
 

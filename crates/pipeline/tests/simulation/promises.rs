@@ -253,7 +253,7 @@ fn a_full_disk_tells_clients_to_come_back_and_drains_at_zero_bytes_free() {
 /// all of it is there.
 #[test]
 fn a_throttled_destination_with_an_outage_pushes_back_and_loses_nothing() {
-    let outage = Duration::from_secs(60)..Duration::from_secs(120);
+    let outage = Duration::from_mins(1)..Duration::from_mins(2);
     let throttled = Mood {
         up: Box::new(move |now| !outage.contains(&now)),
         latency: Duration::from_secs(4),
@@ -266,7 +266,7 @@ fn a_throttled_destination_with_an_outage_pushes_back_and_loses_nothing() {
     world.journal_bytes_max = 6 << 20;
     world.live(|live| async move {
         let mut pushed_back = 0;
-        while live.clock.now() < Duration::from_secs(180) {
+        while live.clock.now() < Duration::from_mins(3) {
             match live.send(400).await {
                 Ok(()) => live.clock.sleep(Duration::from_millis(20)).await,
                 Err(Refusal::Overloaded { retry_after, .. }) => {

@@ -19,7 +19,8 @@ pub(crate) enum Action {
     /// Replaces values by their hashes.
     Hash(Pick),
     /// Sets an attribute for each group of an expression: `targets` are their keys.
-    Extract { key: String, pattern: Regex, targets: Vec<String> },
+    /// `first` is the number of the group that belongs to the first of these.
+    Extract { key: String, pattern: Regex, targets: Vec<String>, first: usize },
     /// Changes the type of a value.
     Convert { key: String, to: ConvertedType },
 }
@@ -87,7 +88,9 @@ impl Action {
             Self::Set { key, when, source } => set(key, *when, source, list, headers),
             Self::Delete(pick) => delete(pick, list),
             Self::Hash(pick) => hash(pick, list),
-            Self::Extract { key, pattern, targets } => extract(key, pattern, targets, list),
+            Self::Extract { key, pattern, targets, first } => {
+                extract(key, pattern, targets, *first, list);
+            }
             Self::Convert { key, to } => {
                 if let Some(value) = list.get(key).and_then(|value| converted(value, *to)) {
                     list.put(Attribute::new(key, &value));
@@ -182,12 +185,12 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// Only text is searched; a group that took no part captures the empty text.
-fn extract(key: &str, pattern: &Regex, targets: &[String], list: &mut List<'_, '_>) {
+fn extract(key: &str, pattern: &Regex, targets: &[String], first: usize, list: &mut List<'_, '_>) {
     let captured: Vec<Attribute> = {
         let captures =
             list.get(key).and_then(AnyValue::as_str).and_then(|text| pattern.captures(text));
         let Some(captures) = captures else { return };
-        let groups = captures.iter().skip(1);
+        let groups = captures.iter().skip(first);
         let texts = groups.map(|group| group.map_or("", |group| group.as_str()).to_owned());
         let pairs = targets.iter().zip(texts);
         pairs.map(|(target, text)| Attribute::new(target, &Value::String(text))).collect()

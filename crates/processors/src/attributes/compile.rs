@@ -125,13 +125,15 @@ impl Block<'_> {
 
     fn extract(&self) -> Result<Action, SettingsError> {
         let key = self.key()?;
-        self.takes_only(&["pattern"])?;
+        self.takes_only(&["pattern", "from_attribute"])?;
+        let from = self.settings.from_attribute.as_ref().filter(|from| !from.is_empty());
         let Some(pattern) = self.pattern()? else {
             let remedy = "write an expression with groups, such as \"^(?P<user>[^@]+)@\"";
             return Err(self.error("pattern", "is not set", remedy));
         };
         let names: Vec<Option<&str>> = pattern.capture_names().skip(1).collect();
         let named: Vec<String> = names.iter().flatten().map(|name| (*name).to_owned()).collect();
+        let (groups, is_unnamed) = (names.len(), named.is_empty());
         let targets = match (names.len(), named.len()) {
             (0, _) => {
                 let remedy = "put what to extract into a group, such as (?P<user>[^@]+)";
@@ -145,7 +147,11 @@ impl Block<'_> {
                 return Err(self.error("pattern", problem, remedy));
             }
         };
-        Ok(Action::Extract { key, pattern, targets })
+        // With a source of its own the key is all that is wanted, and the groups before the last
+        // one only say what stands around it.
+        let first = if from.is_some() && is_unnamed { groups } else { 1 };
+        let key = from.cloned().unwrap_or(key);
+        Ok(Action::Extract { key, pattern, targets, first })
     }
 
     fn convert(&self) -> Result<Action, SettingsError> {

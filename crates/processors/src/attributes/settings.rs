@@ -32,7 +32,9 @@ pub(crate) struct ActionSettings {
     pub action: String,
     /// The value to set: a string, a number or a truth value.
     pub value: Option<Literal>,
-    /// Key of the attribute whose value is copied; where it is absent, nothing is done.
+    /// Key of the attribute whose value is copied; where it is absent, nothing is done. With
+    /// `extract` it is the attribute to search instead of `key`; groups without names then set `key`
+    /// to the last of them.
     pub from_attribute: Option<String>,
     /// `metadata.` and the name of a request header whose value is taken; several values are joined
     /// by `;`. Only headers that the receiver keeps are there; without one, nothing is done.

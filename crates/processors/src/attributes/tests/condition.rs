@@ -111,3 +111,15 @@ fn a_value_comes_from_request_headers_or_nothing_is_done() {
         }
     }
 }
+
+#[test]
+fn extract_searches_another_attribute_and_sets_the_key_to_the_last_group() {
+    let (step, tails) = built(&json!([{
+        "key": "env", "action": "extract", "from_attribute": "ns", "pattern": "^(.*)-(dev|prod)$",
+    }]));
+    for signal in JSON_SIGNALS {
+        let batch = signal.batch(&[], &[("ns", "shop-dev")]);
+        let out = through_tails(&step, signal.signal, &batch, &mut Scratch::default(), &tails);
+        assert_eq!(out, signal.batch(&[], &[("ns", "shop-dev"), ("env", "dev")]));
+    }
+}
