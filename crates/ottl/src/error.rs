@@ -71,6 +71,12 @@ pub enum RunError {
         /// The bound.
         steps_max: u32,
     },
+    /// The statements added too many metrics to one batch.
+    #[error("more than {metrics_max} metrics added to one batch")]
+    TooMany {
+        /// The bound.
+        metrics_max: usize,
+    },
 }
 
 impl RunError {

@@ -123,6 +123,9 @@ pub(crate) type Literals<'a> = [Option<&'a Value>];
 /// Makes of the literals what every record needs, or says what is wrong with them.
 type Prepare = fn(&Literals<'_>) -> Result<Prepared, String>;
 
+/// Says what is wrong with the literal arguments, by position.
+pub type Check = fn(&[Option<&Value>]) -> Result<(), String>;
+
 /// A function.
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
@@ -134,6 +137,8 @@ pub struct Function {
     pub evaluate: Evaluate,
     /// Checks the literals and makes of them what is needed for every record.
     pub(crate) prepare: Option<Prepare>,
+    /// Checks the literals only.
+    pub(crate) check: Option<Check>,
     /// The only contexts that it works in; all if there are none.
     pub(crate) contexts: &'static [Context],
 }
@@ -163,11 +168,18 @@ impl Function {
         parameters: &'static [Parameter],
         evaluate: Evaluate,
     ) -> Self {
-        Self { name, parameters, evaluate, prepare: None, contexts: &[] }
+        Self { name, parameters, evaluate, prepare: None, check: None, contexts: &[] }
     }
 
     pub(crate) const fn preparing(mut self, prepare: Prepare) -> Self {
         self.prepare = Some(prepare);
+        self
+    }
+
+    /// The same function, whose literals are checked when a statement is loaded.
+    #[must_use]
+    pub const fn checking(mut self, check: Check) -> Self {
+        self.check = Some(check);
         self
     }
 

@@ -16,10 +16,12 @@ pub struct Limits {
     pub value_bytes_max: usize,
     /// Steps (expressions evaluated) for one record by one list of statements.
     pub steps_max: u32,
+    /// Metrics that functions add to one batch.
+    pub metrics_added_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { value_bytes_max: 4 << 20, steps_max: 1_000_000 }
+        Self { value_bytes_max: 4 << 20, steps_max: 1_000_000, metrics_added_max: 10_000 }
     }
 }

@@ -42,6 +42,8 @@ pub struct Record<'a> {
     point: usize,
     limits: Limits,
     steps: std::cell::Cell<u32>,
+    /// Metrics that functions made.
+    added: Vec<Vec<u8>>,
 }
 
 impl<'a> Record<'a> {
@@ -57,8 +59,8 @@ impl<'a> Record<'a> {
         let part = |bytes: &'a [u8]| Part { bytes: Cow::Borrowed(bytes), is_changed: false };
         let point = if context == Context::DataPoint { point_type(outer) } else { 0 };
         let parts = [part(resource), part(scope), part(outer), part(own)];
-        let steps = std::cell::Cell::new(0);
-        Self { context, parts, cache: Vec::new(), point, limits: Limits::default(), steps }
+        let (steps, added) = (std::cell::Cell::new(0), Vec::new());
+        Self { context, parts, cache: Vec::new(), point, limits: Limits::default(), steps, added }
     }
 
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
@@ -91,6 +93,25 @@ impl<'a> Record<'a> {
         let part = self.parts.get_mut(place).filter(|part| part.is_changed)?;
         part.is_changed = false;
         Some(std::mem::take(&mut part.bytes).into_owned())
+    }
+
+    /// Adds a metric to the batch, behind those of its scope.
+    pub fn add_metric(&mut self, message: Vec<u8>) -> Result<(), RunError> {
+        let metrics_max = self.limits.metrics_added_max;
+        if self.added.len() >= metrics_max {
+            return Err(RunError::TooMany { metrics_max });
+        }
+        let bytes_max = self.limits.value_bytes_max;
+        if message.len() > bytes_max {
+            return Err(RunError::TooLarge { bytes_max });
+        }
+        self.added.push(message);
+        Ok(())
+    }
+
+    /// The metrics that were added.
+    pub fn take_added(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.added)
     }
 
     fn place(&self, of: Context) -> usize {

@@ -5,6 +5,7 @@ use bessemer_record::edit::{Field, field, fields, replace_fields};
 
 use crate::context::Context;
 use crate::error::RunError;
+use crate::limits::Limits;
 use crate::program::{Condition, Environment, Program};
 use crate::record::{METRIC_DATA, Record, metric_kind};
 
@@ -133,7 +134,7 @@ impl Program {
                 for group in 0..draft.resource_groups() {
                     let resource = draft.group_resource(group);
                     let record = Record::new(Context::Resource, resource, &[], &[], &[]);
-                    let changes = self.changes(record, environment, report)?;
+                    let changes = self.changes(record, 0, environment, report)?;
                     changes.write(draft, 0, group, 0);
                 }
             }
@@ -143,15 +144,19 @@ impl Program {
                     let resource = draft.group_resource(group);
                     let own = draft.group_scope(scope);
                     let record = Record::new(Context::Scope, resource, own, &[], &[]);
-                    let changes = self.changes(record, environment, report)?;
+                    let changes = self.changes(record, 0, environment, report)?;
                     changes.write(draft, 0, group, scope);
                 }
             }
             _ => {
-                for index in 0..draft.len() {
-                    if !draft.items().get(index).is_none_or(bessemer_record::Item::is_dropped) {
-                        self.run_item(draft, index, environment, report)?;
+                let mut room = self.limits().metrics_added_max;
+                let mut index = 0;
+                // Metrics that statements add are behind the current one: they have their turn.
+                while let Some(item) = draft.items().get(index) {
+                    if !item.is_dropped() {
+                        self.run_item(draft, index, &mut room, environment, report)?;
                     }
+                    index += 1;
                 }
             }
         }
@@ -162,19 +167,21 @@ impl Program {
         &self,
         draft: &mut Draft,
         index: usize,
+        room: &mut usize,
         environment: &Environment,
         report: &mut Report<'_>,
     ) -> Result<(), RunError> {
         draft.settle_tail(index);
         let (group, scope) = (draft.resource_group(index), draft.scope_group(index));
         if matches!(self.context(), Context::SpanEvent | Context::DataPoint) {
-            return self.run_children(draft, index, environment, report);
+            return self.run_children(draft, index, room, environment, report);
         }
         let record = Record::of_item(draft, index);
         if record.context() != self.context() {
             return Ok(());
         }
-        let changes = self.changes(record, environment, report)?;
+        let changes = self.changes(record, *room, environment, report)?;
+        *room -= changes.added.len();
         changes.write(draft, index, group, scope);
         Ok(())
     }
@@ -184,6 +191,7 @@ impl Program {
         &self,
         draft: &mut Draft,
         index: usize,
+        room: &mut usize,
         environment: &Environment,
         report: &mut Report<'_>,
     ) -> Result<(), RunError> {
@@ -197,7 +205,8 @@ impl Program {
             let (resource, around) = (draft.group_resource(group), draft.group_scope(scope));
             let item = draft.item_bytes(index);
             let record = Record::new(context, resource, around, item, &child);
-            let mut changes = self.changes(record, environment, report)?;
+            let mut changes = self.changes(record, *room, environment, report)?;
+            *room -= changes.added.len();
             let own = changes.own.take();
             is_changed |= own.is_some();
             after.push(own.unwrap_or(child));
@@ -215,10 +224,12 @@ impl Program {
     fn changes(
         &self,
         record: Record<'_>,
+        metrics_added_max: usize,
         environment: &Environment,
         report: &mut Report<'_>,
     ) -> Result<Changes, RunError> {
-        let mut record = record.with_limits(self.limits());
+        let limits = Limits { metrics_added_max, ..self.limits() };
+        let mut record = record.with_limits(limits);
         self.run_record(&mut record, environment, report)?;
         Ok(Changes::of(&mut record))
     }
@@ -231,6 +242,7 @@ struct Changes {
     scope: Option<Vec<u8>>,
     outer: Option<Vec<u8>>,
     own: Option<Vec<u8>>,
+    added: Vec<Vec<u8>>,
 }
 
 impl Changes {
@@ -245,7 +257,8 @@ impl Changes {
             context => record.take_changed(context),
         };
         let resource = record.take_changed(Context::Resource);
-        Self { resource, scope: record.take_changed(Context::Scope), outer, own }
+        let (scope, added) = (record.take_changed(Context::Scope), record.take_added());
+        Self { resource, scope, outer, own, added }
     }
 
     fn write(self, draft: &mut Draft, index: usize, group: u32, scope: u32) {
@@ -257,6 +270,9 @@ impl Changes {
         }
         if let Some(message) = self.own {
             draft.replace_item(index, |_, out| out.extend_from_slice(&message));
+        }
+        for metric in &self.added {
+            draft.add_item(index, metric);
         }
     }
 }

@@ -22,7 +22,7 @@ struct Fate {
 /// The fates of a batch, counted in log records, spans and data points.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sum {
-    /// Left beyond what came: a metric that grew data points.
+    /// Left beyond what came: a metric that grew data points or was added.
     pub(crate) generated: u32,
     /// Left by no way.
     pub(crate) filtered: u32,
@@ -44,6 +44,9 @@ impl Fates {
 
     /// Notes the items that leave here, for as many destinations as `destinations` says.
     pub(crate) fn note(&mut self, items: &[Item], destinations: impl Fn(&Item) -> u32) {
+        // Items that a step added are behind those that came.
+        let places = self.items.len().max(items.len());
+        self.items.resize(places, Fate { came: 0, left: 0 });
         for (fate, item) in self.items.iter_mut().zip(items) {
             let count = destinations(item);
             if count > 0 {

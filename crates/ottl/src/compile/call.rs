@@ -164,13 +164,18 @@ fn is_named(argument: &syntax::Argument) -> bool {
 }
 
 fn prepare(function: &Function, arguments: &[Argument]) -> Result<Prepared, String> {
-    let Some(prepare) = function.prepare else { return Ok(Prepared::Nothing) };
-    let literals: Vec<_> = arguments
+    if function.prepare.is_none() && function.check.is_none() {
+        return Ok(Prepared::Nothing);
+    }
+    let literals: Vec<Option<&Value>> = arguments
         .iter()
         .map(|argument| match argument {
             Argument::Value(Expression::Literal(value)) => Some(value),
             _ => None,
         })
         .collect();
-    prepare(&literals)
+    if let Some(check) = function.check {
+        check(&literals)?;
+    }
+    function.prepare.map_or(Ok(Prepared::Nothing), |prepare| prepare(&literals))
 }

@@ -1,29 +1,28 @@
-//! Functions that only the statements of this processor have: they change what a metric is.
+//! Functions that only the statements of this processor have: they change what a metric is, or make
+//! a metric of another one.
 
 #![expect(clippy::unnecessary_wraps, reason = "the language can call nothing of another type")]
 
+mod aggregate;
+mod buckets;
+mod derive;
+mod message;
+#[cfg(test)]
+mod tests;
+
 use bessemer_ottl::functions::{may, need};
-use bessemer_ottl::{Call, Context, Function, Functions, Kind, Record, RunError};
+use bessemer_ottl::{Call, Context, Function, Functions, Kind, Record, RunError, Value};
 use bessemer_record::edit::{Field, field, fields, replace_fields};
 
-/// Fields of a `Metric`.
-const UNIT: u32 = 3;
-const GAUGE: u32 = 5;
-const SUM: u32 = 7;
-/// Fields of a `Sum`.
-const POINTS: u32 = 1;
-const TEMPORALITY: u32 = 2;
-const IS_MONOTONIC: u32 = 3;
-/// Fields of a `NumberDataPoint`.
-const AS_DOUBLE: u32 = 4;
-const AS_INT: u32 = 6;
+use message::{AS_DOUBLE, AS_INT, GAUGE, IS_MONOTONIC, POINTS, SUM, TEMPORALITY, UNIT};
 
 static FUNCTIONS: [Function; 3] = [
     Function::editor(
         "convert_gauge_to_sum",
-        &[need("aggregation_temporality", Kind::Text), need("is_monotonic", Kind::Bool)],
+        &[need("aggregation_temporality", Kind::Word), need("is_monotonic", Kind::Flag)],
         gauge_to_sum,
     )
+    .checking(|literals| temporality(word(literals, 0)).map(drop))
     .only_in(&[Context::Metric]),
     Function::editor("convert_sum_to_gauge", &[], sum_to_gauge).only_in(&[Context::Metric]),
     Function::editor(
@@ -36,18 +35,29 @@ static FUNCTIONS: [Function; 3] = [
 
 /// The language's own functions and these.
 pub(super) fn functions() -> Functions {
-    Functions::standard().with(&FUNCTIONS)
+    let functions = Functions::standard().with(&FUNCTIONS);
+    functions.with(&derive::FUNCTIONS).with(&aggregate::FUNCTIONS).with(&buckets::FUNCTIONS)
+}
+
+/// A literal text among the arguments.
+fn word<'v>(literals: &[Option<&'v Value>], at: usize) -> &'v str {
+    match literals.get(at) {
+        Some(Some(Value::String(text))) => text,
+        _ => "",
+    }
+}
+
+/// The number of an aggregation temporality by its name.
+fn temporality(name: &str) -> Result<u64, String> {
+    match name {
+        "delta" => Ok(1),
+        "cumulative" => Ok(2),
+        other => Err(format!("{other:?} is neither \"delta\" nor \"cumulative\"")),
+    }
 }
 
 fn gauge_to_sum(call: &Call<'_>, record: &mut Record<'_>) -> Result<(), RunError> {
-    let temporality = match call.text(0) {
-        "delta" => 1,
-        "cumulative" => 2,
-        other => {
-            let problem = format!("{other:?} is neither \"delta\" nor \"cumulative\"");
-            return Err(RunError::Invalid(problem));
-        }
-    };
+    let temporality = temporality(call.text(0)).map_err(RunError::Invalid)?;
     let metric = record.message(Context::Metric);
     let Some(gauge) = field(metric, GAUGE).and_then(Field::bytes) else { return Ok(()) };
     let mut sum = Vec::with_capacity(gauge.len() + 4);
@@ -76,7 +86,7 @@ fn sum_to_gauge(_: &Call<'_>, record: &mut Record<'_>) -> Result<(), RunError> {
 
 /// Gauges and sums only: the buckets of distributions have no factor.
 fn scale(call: &Call<'_>, record: &mut Record<'_>) -> Result<(), RunError> {
-    let bessemer_ottl::Value::Float(factor) = call.value(0) else {
+    let Value::Float(factor) = call.value(0) else {
         return Err(RunError::Invalid("the factor is no number".to_owned()));
     };
     let metric = record.message(Context::Metric);

@@ -136,6 +136,17 @@ impl Draft {
         self.columns.items.splice(index..=index, pieces);
     }
 
+    /// Adds an item with a message of its own to the scope of another one; all else that is known of
+    /// that one is true of it. It is behind all others, so that these keep their places.
+    pub fn add_item(&mut self, like: usize, message: &[u8]) {
+        self.settle_tail(like);
+        let Some(item) = self.columns.items.get(like).copied() else { return };
+        self.replace_item(like, |_, out| out.extend_from_slice(message));
+        let Some(slot) = self.columns.items.get_mut(like) else { return };
+        let added = std::mem::replace(slot, item);
+        self.columns.items.push(added);
+    }
+
     /// Lets no batch be the input itself, in which containers without an item take room.
     pub(crate) fn drop_empty_containers(&mut self) {
         self.changed = true;

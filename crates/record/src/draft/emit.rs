@@ -50,6 +50,9 @@ impl Draft {
                 .into_iter()
                 .collect();
         }
+        if !self.items().is_sorted_by_key(|item| item.scope) {
+            self.columns.items.sort_by_key(|item| item.scope);
+        }
         let tails = TailBytes { tails: &self.tails, signal: self.signal };
         let mut plans: Vec<Plan> = std::iter::repeat_with(Plan::default).take(outputs).collect();
         let mut numbers = Vec::with_capacity(self.len());
