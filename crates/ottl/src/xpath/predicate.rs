@@ -12,8 +12,22 @@ pub(super) enum Predicate {
     Position(usize),
     Last,
     Exists(Xpath),
-    Compare { path: Xpath, value: String, is_equal: bool },
-    Contains { path: Xpath, part: String, is_start: bool },
+    /// A text, which is true if it is not empty.
+    Fixed(bool),
+    Named {
+        name: String,
+        is_equal: bool,
+    },
+    Compare {
+        path: Xpath,
+        value: String,
+        is_equal: bool,
+    },
+    Contains {
+        path: Xpath,
+        part: String,
+        is_start: bool,
+    },
     Not(Box<Predicate>),
     And(Box<Predicate>, Box<Predicate>),
     Or(Box<Predicate>, Box<Predicate>),
@@ -48,6 +62,9 @@ impl Predicate {
         if let Ok(position) = text.parse() {
             return Some(Self::Position(position));
         }
+        if let Some(text) = quoted(text) {
+            return Some(Self::Fixed(!text.is_empty()));
+        }
         for (name, is_start) in [("contains(", false), ("starts-with(", true)] {
             if let Some(inner) = call(text, name) {
                 let (path, part) = split_outside(inner, ",")?;
@@ -60,6 +77,9 @@ impl Predicate {
         }
         for (operator, is_equal) in [("!=", false), ("=", true)] {
             if let Some((path, value)) = split_outside(text, operator) {
+                if path.trim() == "local-name()" {
+                    return Some(Self::Named { name: literal(value)?, is_equal });
+                }
                 return Some(Self::Compare {
                     path: path_of(path)?,
                     value: literal(value)?,
@@ -80,6 +100,8 @@ impl Predicate {
         match self {
             Self::Position(wanted) => position == *wanted,
             Self::Last => position == last,
+            Self::Fixed(truth) => *truth,
+            Self::Named { name, is_equal } => (name_at(root, place) == *name) == *is_equal,
             Self::Exists(path) => !select(path, root, place).is_empty(),
             Self::Compare { path, value, is_equal } => {
                 let mut found = select(path, root, place).into_iter();
@@ -137,11 +159,24 @@ fn path_of(text: &str) -> Option<Xpath> {
 
 fn literal(text: &str) -> Option<String> {
     let text = text.trim();
-    let quote = text.chars().next().filter(|char| matches!(char, '"' | '\''));
-    match quote {
-        Some(quote) => Some(text.strip_prefix(quote)?.strip_suffix(quote)?.to_owned()),
-        None => text.parse::<f64>().ok().map(|_| text.to_owned()),
-    }
+    let number = || text.parse::<f64>().ok().map(|_| text);
+    quoted(text).or_else(number).map(str::to_owned)
+}
+
+/// What is between two quotes of one sort and holds none.
+fn quoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|char| matches!(char, '"' | '\''))?;
+    let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+    (!inner.contains(quote)).then_some(inner)
+}
+
+/// The name of an element or attribute without its prefix; none of any other node.
+fn name_at<'p>(root: &'p Element, place: &'p Place) -> &'p str {
+    let name = match &place.attribute {
+        Some(attribute) => Some(attribute.as_str()),
+        None => element_at(root, &place.way).map(|element| element.name.as_str()),
+    };
+    name.and_then(|name| name.rsplit(':').next()).unwrap_or_default()
 }
 
 /// Splits at a mark that is neither in quotes nor in brackets.
@@ -162,4 +197,46 @@ fn split_outside<'t>(text: &'t str, mark: &str) -> Option<(&'t str, &'t str)> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::xml::read;
+
+    use super::*;
+
+    #[test]
+    fn predicates_select_what_they_say() {
+        let root = read("<r><a k='1' x:l='2'>one</a><a>two</a><b/><!--c--></r>").unwrap();
+        for (path, expected) in [
+            ("/r/a", 2),
+            ("/r/a[1]", 1),
+            ("/r/a[last()]", 1),
+            ("/r/a[@k]", 1),
+            ("/r/a[not(@k)]", 1),
+            ("/r/a[@k='1']", 1),
+            ("/r/a[@k='2']", 0),
+            ("//a[text()='two']", 1),
+            ("//a[contains(text(), 'o')]", 2),
+            ("//a[starts-with(text(), 't')]", 1),
+            ("//a[@k='1' or text()='two']", 2),
+            ("//a[@k='1' and text()='two']", 0),
+            ("//*[local-name()='b']", 1),
+            ("//@*[local-name() != 'k']", 1),
+            ("//@*[local-name() = 'l']", 1),
+            ("//text()['any']", 2),
+            ("//text()['']", 0),
+            ("//comment()", 1),
+        ] {
+            let found = Xpath::new(path).unwrap().select(&root);
+            assert_eq!(found.len(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        for path in ["", "//", "/a[", "/a[]", "/a[@k='1]", "/a[local-name() = b]", "/a b"] {
+            assert!(Xpath::new(path).is_err(), "{path}");
+        }
+    }
 }

@@ -68,7 +68,32 @@ fn client(agent: &str) -> (&'static str, &str) {
     ("Other", "")
 }
 
+/// At most three numbers: more of them tell builds apart, not versions.
 fn version(rest: &str) -> &str {
-    let end = rest.find(|char: char| !char.is_ascii_digit() && char != '.');
-    rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
+    let mut dots = 0;
+    let is_end = |char: char| {
+        dots += u32::from(char == '.');
+        dots > 2 || !(char.is_ascii_digit() || char == '.')
+    };
+    let end = rest.find(is_end).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_have_the_name_and_version_that_they_tell() {
+        for (agent, expected) in [
+            ("Mozilla/5.0 Chrome/51.0.2704.103 Safari/537.36", ("Chrome", "51.0.2704")),
+            ("Mozilla/5.0 Chrome/51.0 Safari/537.36 OPR/38.0.2220.41", ("Opera", "38.0.2220")),
+            ("curl/7.81.0", ("curl", "7.81.0")),
+            ("Wget/1", ("Wget", "1")),
+            ("something else", ("Other", "")),
+            ("", ("Other", "")),
+        ] {
+            assert_eq!(client(agent), expected, "{agent}");
+        }
+    }
 }
