@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
@@ -43,7 +43,6 @@ struct Shared {
     mode: AtomicUsize,
     /// Requests with such a record are refused with 400.
     refused: Mutex<Option<Refused>>,
-    arrivals: Mutex<Vec<(u64, Instant)>>,
     bodies: Mutex<Vec<Vec<u8>>>,
     keep_bodies: AtomicBool,
     stopped: AtomicBool,
@@ -107,11 +106,6 @@ impl Sink {
 
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Relaxed)
-    }
-
-    /// The lowest id of each request and when it came.
-    pub fn arrivals(&self) -> Vec<(u64, Instant)> {
-        self.shared.arrivals.lock().unwrap().clone()
     }
 }
 
@@ -193,19 +187,14 @@ impl Shared {
         };
         let scopes = request.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
         let mut seen = self.seen.lock().unwrap();
-        let mut lowest = u64::MAX;
         for record in scopes.flat_map(|scope| &scope.log_records) {
             let id = id_of(record);
             let body = text(record.body.as_ref());
             match (id, body) {
-                (Some(id), Some(body)) if body == body_of(id) => {
-                    *seen.entry(id).or_default() += 1;
-                    lowest = lowest.min(id);
-                }
+                (Some(id), Some(body)) if body == body_of(id) => *seen.entry(id).or_default() += 1,
                 _ => drop(self.corrupt.fetch_add(1, Ordering::Relaxed)),
             }
         }
-        self.arrivals.lock().unwrap().push((lowest, Instant::now()));
     }
 }
 

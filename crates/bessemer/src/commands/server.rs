@@ -59,7 +59,7 @@ impl Server {
     }
 
     pub(super) fn pause(&self, time: Duration) {
-        self.runtime.block_on(self.clock.sleep(time));
+        self.runtime.block_on(async { self.clock.sleep(time).await });
     }
 
     fn send<T: DeserializeOwned>(&self, request: &Request) -> anyhow::Result<T> {

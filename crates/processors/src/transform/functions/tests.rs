@@ -44,11 +44,11 @@ fn summary() -> Json {
     }] } })
 }
 
-fn derived(name: &str, temporality: u32, value: (&str, Json)) -> Json {
+fn derived(name: &str, temporality: u32, (key, value): (&str, &Json)) -> Json {
     json!({ "name": name, "description": "d", "unit": "u", "sum": {
         "aggregationTemporality": temporality, "isMonotonic": true, "dataPoints": [{
             "attributes": attributes(&[("a", "1")]),
-            "startTimeUnixNano": "3", "timeUnixNano": "7", value.0: value.1,
+            "startTimeUnixNano": "3", "timeUnixNano": "7", key: value,
         }],
     } })
 }
@@ -61,22 +61,22 @@ fn parts_of_a_summary_become_sums_behind_the_metrics_of_their_scope() {
         (
             "datapoint",
             "convert_summary_count_val_to_sum(\"delta\", true) where metric.name == \"s\"",
-            derived("s_count", 1, ("asInt", json!("12"))),
+            derived("s_count", 1, ("asInt", &json!("12"))),
         ),
         (
             "metric",
             "convert_summary_sum_val_to_sum(\"cumulative\", true, \".total\")",
-            derived("s.total", 2, ("asDouble", json!(3.5))),
+            derived("s.total", 2, ("asDouble", &json!(3.5))),
         ),
         (
             "metric",
             "extract_count_metric(true) where name == \"s\"",
-            derived("s_count", 2, ("asInt", json!("12"))),
+            derived("s_count", 2, ("asInt", &json!("12"))),
         ),
         (
             "metric",
             "extract_sum_metric(true) where name == \"s\"",
-            derived("s_sum", 2, ("asDouble", json!(3.5))),
+            derived("s_sum", 2, ("asDouble", &json!(3.5))),
         ),
     ] {
         check(context, statement, &before, &[summary(), gauge.clone(), made]);

@@ -161,14 +161,16 @@ fn middle<T: Copy + Default>(sorted: &[T]) -> (T, T) {
     (at(sorted.len().saturating_sub(1) / 2), at(sorted.len() / 2))
 }
 
+/// One value of two.
+type Choose = fn(f64, f64) -> f64;
+
 /// Adds what is counted, and keeps the least and the greatest value.
 fn distributions(one: &[u8], other: &[u8], (least, greatest): (u32, u32)) -> Vec<u8> {
     let count = |point| fixed(point, COUNT).unwrap_or_default();
     let counted = count(one).saturating_add(count(other));
     let mut out = with(one, COUNT, &[Field::Fixed64(counted)]);
-    let choices: [(u32, fn(f64, f64) -> f64); 3] =
-        [(TOTAL, |one, other| one + other), (least, f64::min), (greatest, f64::max)];
-    for (number, choose) in choices {
+    let sum = |one, other| one + other;
+    for (number, choose) in [(TOTAL, sum as Choose), (least, f64::min), (greatest, f64::max)] {
         if let (Some(one), Some(other)) = (double(one, number), double(other, number)) {
             out = with(&out, number, &[Field::Fixed64(choose(one, other).to_bits())]);
         }
