@@ -163,23 +163,6 @@ fn converters_refuse_what_they_cannot_convert() {
     }
 }
 
-#[test]
-fn a_value_larger_than_its_bound_is_refused() {
-    let limits = Limits { value_bytes_max: 8, ..Limits::default() };
-    // What is constant is calculated once, when it is compiled.
-    let source = "Concat([\"12345\", severity_number, \"67890\"], \"\")";
-    assert_eq!(evaluate(source, limits), Err(RunError::TooLarge { bytes_max: 8 }));
-    check(source, "12345067890");
-}
-
-#[test]
-fn more_steps_than_their_bound_are_refused() {
-    let limits = Limits { steps_max: 2, ..Limits::default() };
-    let source = "Len([Int(severity_number), Int(severity_number), Int(severity_number)])";
-    assert_eq!(evaluate(source, limits), Err(RunError::TooLong { steps_max: 2 }));
-    check(source, 3);
-}
-
 fn expression() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         any::<i64>().prop_map(|number| number.to_string()),

@@ -59,12 +59,14 @@ impl Ledger {
     }
 }
 
-/// Reads what `disk` holds, as the next process would find it.
+/// Reads what `disk` holds, as the next process would find it. The books must balance where
+/// `exact` says so.
 pub(crate) fn held(
     disk: &MemDisk,
     clock: &Arc<dyn Clock>,
     options: &Options,
     ids: &[&'static str],
+    exact: bool,
 ) -> BTreeMap<&'static str, Held> {
     let sinks: Vec<SinkSpec> = ids.iter().map(|id| SinkSpec::new(*id)).collect();
     let random = Arc::new(SystemRandom::seeded(1));
@@ -74,7 +76,7 @@ pub(crate) fn held(
     let books = journal.standings();
     for standing in &books {
         let open = standing.account.unaccounted(standing.queued);
-        assert_eq!(open, 0, "the books of a destination: {standing:?}");
+        assert!(open == 0 || !exact, "the books of a destination: {standing:?}");
     }
     let answers = answers(&journal, clock);
     let mut all = BTreeMap::new();
@@ -103,8 +105,9 @@ pub(crate) fn held(
             held.dead_numbers.extend(letter.records.clone());
             held.dead.extend(records::ids(&letter.payload));
         }
-        let booked = journal_books(&books, id);
-        assert_eq!(booked, Some(held.queued.len() as u64), "queued by the books of {id}");
+        let (booked, found) = (journal_books(&books, id), held.queued.len() as u64);
+        let holds = booked == Some(found) || !exact;
+        assert!(holds, "queued by the books of {id}: {booked:?}, found {found}");
         all.insert(*id, held);
     }
     all

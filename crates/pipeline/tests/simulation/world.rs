@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) retention: Retention,
     pub(crate) now: Duration,
     pub(crate) lives: u64,
+    /// Calls of the disk have failed: books may be off, see decision 15.
+    pub(crate) faulty: bool,
     /// Follows from all that happened.
     pub(crate) trace: u64,
 }
@@ -80,6 +82,7 @@ impl World {
             retention: Retention::default(),
             now: Duration::ZERO,
             lives: 0,
+            faulty: false,
             trace: seed,
         }
     }
@@ -127,7 +130,7 @@ impl World {
         };
         let ids: Vec<&'static str> = self.net.iter().map(|destination| destination.id).collect();
         let clock: Arc<dyn Clock> = Arc::new(SimClock::new(self.now));
-        ledger::held(&self.disk, &clock, &options, &ids)
+        ledger::held(&self.disk, &clock, &options, &ids, !self.faulty)
     }
 
     async fn run<F>(&mut self, script: impl FnOnce(Arc<Live>) -> F) -> (End, Arc<Metrics>)
