@@ -1,9 +1,9 @@
 //! The ledger: for every record number and destination where it stands, and books that balance.
 //!
 //! Ranges of settled numbers, books and a note ride on the journal's cursors. A row of its own has
-//! only what is no range: deliveries that failed and are tried again ([`attempts`]), and dead
+//! only what is no range: deliveries that failed and are tried again (`attempts`), and dead
 //! letters, which the journal keeps. When a record was delivered is told by a few marks for each
-//! lane ([`marks`]). All of it is bounded, and none of it waits for the disk.
+//! lane (`marks`). All of it is bounded, and none of it waits for the disk.
 
 pub(crate) mod attempts;
 pub(crate) mod marks;
