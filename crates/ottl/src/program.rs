@@ -141,10 +141,10 @@ impl ValueExpression {
     /// Its value for a record.
     pub fn evaluate(
         &self,
-        record: &Record<'_>,
+        record: Record<'_>,
         environment: &Environment,
     ) -> Result<Value, RunError> {
-        self.expression.evaluate(record, environment)
+        self.expression.evaluate(&record.with_limits(self.limits), environment)
     }
 }
 

@@ -12,7 +12,7 @@ fn evaluate(source: &str, limits: Limits) -> Result<Value, RunError> {
     let compiler = Compiler::new(Context::Log, &functions).with_limits(limits);
     let value = compiler.value(source).map_err(|error| RunError::Invalid(error.to_string()))?;
     let record = Record::new(Context::Log, &[], &[], &[], &[]);
-    value.evaluate(&record, &Environment::at(NOW))
+    value.evaluate(record, &Environment::at(NOW))
 }
 
 fn check(source: &str, expected: impl Into<Value>) {
@@ -161,6 +161,22 @@ fn converters_refuse_what_they_cannot_convert() {
     ] {
         assert!(evaluate(source, Limits::default()).is_err(), "{source}");
     }
+}
+
+#[test]
+fn a_value_larger_than_its_bound_is_refused() {
+    let limits = Limits { value_bytes_max: 8, ..Limits::default() };
+    let source = "Concat([\"12345\", severity_number, \"67890\"], \"\")";
+    assert_eq!(evaluate(source, limits), Err(RunError::TooLarge { bytes_max: 8 }));
+    check(source, "12345067890");
+}
+
+#[test]
+fn more_steps_than_their_bound_are_refused() {
+    let limits = Limits { steps_max: 2, ..Limits::default() };
+    let source = "Len([Int(severity_number), Int(severity_number), Int(severity_number)])";
+    assert_eq!(evaluate(source, limits), Err(RunError::TooLong { steps_max: 2 }));
+    check(source, 3);
 }
 
 fn expression() -> impl Strategy<Value = String> {
