@@ -50,7 +50,7 @@ fn calm(random: &SystemRandom) -> Mood {
     Mood { refuses, records_max, ..Mood::default() }
 }
 
-fn plan_faults(world: &mut World) {
+fn plan_faults(world: &World) {
     for _ in 0..world.random.next_u64() % 3 {
         let drawn = world.random.next_u64();
         let (call, fault) = match drawn % 8 {
@@ -64,7 +64,6 @@ fn plan_faults(world: &mut World) {
         };
         let (after, times) = (drawn / 8 % 60, 1 + drawn / 512 % 4);
         world.disk.fail(Rule { call: Some(call), after, times, fault });
-        world.faulty = true;
     }
 }
 
@@ -135,7 +134,8 @@ fn last_life(world: &mut World) -> Tally {
     assert_eq!(before + routed, delivered + dead + after, "the books do not balance");
     for id in ["in"].into_iter().chain(world.net.iter().map(|destination| destination.id)) {
         let open = metrics.unaccounted.get_or_create_owned(&component(id)).get();
-        assert!(open == 0 || world.faulty, "unaccounted for by {id}: {open}");
+        let holds = open == 0 || world.is_damaged();
+        assert!(holds, "unaccounted for by {id}: {open}");
     }
     let records = world.ledger.acked().len() as u64 * world.net.len() as u64;
     let duplicates = world.net.iter().map(|destination| destination.duplicates()).sum();

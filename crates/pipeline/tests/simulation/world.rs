@@ -1,5 +1,6 @@
 //! A process and the world around it: lives that end by a stop, a kill or a power cut, on one disk.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -53,8 +54,8 @@ pub(crate) struct World {
     pub(crate) retention: Retention,
     pub(crate) now: Duration,
     pub(crate) lives: u64,
-    /// Calls of the disk have failed: books may be off, see decision 15.
-    pub(crate) faulty: bool,
+    /// The journal has said that something it wrote cannot be read.
+    pub(crate) damaged: Cell<bool>,
     /// Follows from all that happened.
     pub(crate) trace: u64,
 }
@@ -82,7 +83,7 @@ impl World {
             retention: Retention::default(),
             now: Duration::ZERO,
             lives: 0,
-            faulty: false,
+            damaged: Cell::default(),
             trace: seed,
         }
     }
@@ -130,7 +131,12 @@ impl World {
         };
         let ids: Vec<&'static str> = self.net.iter().map(|destination| destination.id).collect();
         let clock: Arc<dyn Clock> = Arc::new(SimClock::new(self.now));
-        ledger::held(&self.disk, &clock, &options, &ids, !self.faulty)
+        ledger::held(&self.disk, &clock, &options, &ids, &self.damaged)
+    }
+
+    /// Whether the journal says that something it wrote cannot be read.
+    pub(crate) fn is_damaged(&self) -> bool {
+        ledger::is_damaged(&self.damaged, &self.disk, &storage().join("journal"))
     }
 
     async fn run<F>(&mut self, script: impl FnOnce(Arc<Live>) -> F) -> (End, Arc<Metrics>)
