@@ -59,6 +59,8 @@ pub(crate) struct Segment {
     pub last_unix_nanos: u64,
     pub summary: Summary,
     pub damaged: u32,
+    /// Known by its footer only: whether its blocks can be read was never looked at here.
+    pub unread: bool,
     /// Where the damage is, as far as this process came upon it.
     pub damage: Vec<u64>,
     /// The route bit of every sink, by the sink's number in this process.

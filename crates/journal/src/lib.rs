@@ -13,6 +13,7 @@
 mod account;
 mod active;
 mod block;
+mod blocks;
 mod cache;
 mod catalog;
 mod cipher;

@@ -259,6 +259,7 @@ fn entered(active: &Active, spec: &LogSpec) -> Segment {
         last_unix_nanos: active.header.created_unix_nanos,
         summary: Summary::default(),
         damaged: 0,
+        unread: false,
         damage: Vec::new(),
         bits: spec.bits.clone(),
     }

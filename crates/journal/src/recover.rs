@@ -292,6 +292,7 @@ fn load_segment(
         last_unix_nanos: header.created_unix_nanos,
         summary: Summary::default(),
         damaged: 0,
+        unread: false,
         damage: Vec::new(),
         bits: Vec::new(),
         header: Arc::new(header.clone()),
@@ -302,6 +303,7 @@ fn load_segment(
         segment.last_unix_nanos = footer.last_unix_nanos;
         segment.summary = footer.summary;
         segment.damaged = footer.damaged;
+        segment.unread = true;
         return Ok((segment, None));
     }
     let torn = scan(file, &mut segment, bound);

@@ -1,13 +1,16 @@
 //! What happens to segments after they are written: they are sealed, and one day deleted.
 
 use std::io::{self, IoSlice};
+use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::blocks::{Seen, walk};
 use crate::catalog::{Catalog, Keep, Segment, Stage};
 use crate::disk::{OpenMode, is_full, write_all};
-use crate::format::{Footer, GROUP_ALIGNMENT};
+use crate::format::{Footer, GROUP_ALIGNMENT, SegmentHeader};
 use crate::log::Env;
 use crate::quarantine;
+use crate::recover::Readable;
 
 /// The directories that deletion concerns.
 #[derive(Clone, Copy)]
@@ -86,8 +89,30 @@ pub(crate) fn delete_oldest(
     deleted
 }
 
+// A process that came upon damage may have died before it put the segment aside.
+fn is_damaged(env: &Env, segment: &Segment) -> io::Result<bool> {
+    let readable = Readable {
+        path: segment.path.clone(),
+        header: SegmentHeader::clone(&segment.header),
+        guard: segment.guard.clone(),
+    };
+    let mut place = None;
+    walk(env, &readable, segment.end, &mut |seen| match seen {
+        Seen::Entries(..) => ControlFlow::Continue(()),
+        Seen::Damage(offset) => {
+            place = Some(offset);
+            ControlFlow::Break(())
+        }
+    })?;
+    if let Some(offset) = place {
+        env.counters.corrupt(1);
+        tracing::error!(segment = segment.id, offset, "damaged segment is kept in quarantine");
+    }
+    Ok(place.is_some())
+}
+
 fn dispose(env: &Env, quarantine: &Path, segment: &Segment) -> io::Result<()> {
-    if segment.damaged == 0 {
+    if segment.damaged == 0 && !(segment.unread && is_damaged(env, segment)?) {
         return env.disk.unlink(&segment.path);
     }
     quarantine::put(&*env.disk, quarantine, &segment.path)?;

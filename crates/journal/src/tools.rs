@@ -23,7 +23,6 @@ use crate::recover::{Inventory, Readable, take_inventory};
 use crate::report::Parked;
 use crate::stats::Counters;
 
-mod blocks;
 mod check;
 mod dump;
 mod repair;

@@ -4,8 +4,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::blocks::{Seen, Walked, walk};
 use super::{Inspector, Listing, LogFiles, ToolError};
+use crate::blocks::{Seen, Walked, walk};
 use crate::cursor::CursorsError;
 use crate::disk::{OpenMode, read_full};
 use crate::entry::Entry;

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
-use super::blocks::{Seen, walk};
 use super::{Inspector, LogFiles, ToolError};
+use crate::blocks::{Seen, walk};
 use crate::entry::{Entry, Lane};
 use crate::recover::Readable;
 

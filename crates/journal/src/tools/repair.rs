@@ -8,8 +8,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::blocks::{Seen, walk};
 use super::{Inspector, LogFiles, ToolError};
+use crate::blocks::{Seen, walk};
 use crate::lock;
 use crate::quarantine;
 use crate::recover::{Readable, id_in};

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::{ControlFlow, Range};
 
-use super::blocks::{Seen, walk};
 use super::{Inspector, Listing, LogFiles, ToolError};
+use crate::blocks::{Seen, walk};
 use crate::cursor::{Cursor, Saved};
 use crate::disk::OpenMode;
 use crate::entry::{Entry, Lane, SinkIndex};

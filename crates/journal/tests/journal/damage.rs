@@ -1,6 +1,7 @@
 //! Damage costs the blocks it touches: never a wrong payload, never what comes after.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bessemer_journal::disk::mem::{Call, Fault, Rule};
 use bessemer_journal::{Append, Lane};
@@ -165,6 +166,49 @@ fn damage_is_counted_exactly_and_its_segment_kept_in_quarantine() {
     assert_eq!(world.segments("quarantine").len(), 1);
     assert_eq!(world.segments("main").len(), 1);
     assert!(live.journal.stats().quarantined_bytes > 200_000);
+}
+
+/// Scenario: a process passes over a damaged block and dies; the next one finds everything settled.
+/// Promise: the damaged segment is put aside by the next one too, and the others are deleted.
+#[test]
+fn damage_that_a_dead_process_came_upon_is_kept_in_quarantine() {
+    let mut world = World::new(1);
+    world.options.segment_bytes = 256 << 10;
+    world.options.cache_bytes = 0;
+    let mut live = world.open();
+    for number in 0..30 {
+        live.append(vec![normal(number, 40_000)]).unwrap();
+    }
+    live.finish();
+    let segments = world.segments("main");
+    assert!(segments.len() >= 3, "{segments:?}");
+    let damaged = &segments[1];
+    let mut bytes = world.disk.read(damaged).unwrap();
+    bytes[100_000] ^= 0x10;
+    world.disk.overwrite(damaged, bytes);
+    // It settles all it gets, durably, and dies before a file is moved or deleted.
+    let refuse = |call| Rule { call: Some(call), after: 0, times: u64::MAX, fault: Fault::Io };
+    world.disk.fail(refuse(Call::Unlink));
+    world.disk.fail(refuse(Call::Rename));
+    let mut live = world.open();
+    for sink in [A, B] {
+        for stored in live.read(sink, Lane::Normal) {
+            live.settle(sink, &stored);
+        }
+    }
+    assert_eq!(live.journal.stats().corrupt_blocks, 1);
+    world.clock.advance(Duration::from_secs(2));
+    live.engine.maintain();
+    drop(live);
+    assert_eq!(world.segments("main").len(), segments.len());
+    world.disk.heal();
+    let world = world.with_disk(world.disk.after_kill());
+    let mut live = world.open();
+    world.clock.advance(Duration::from_secs(2));
+    live.engine.maintain();
+    assert_eq!(world.segments("main").len(), 1, "the newest");
+    assert_eq!(world.segments("quarantine").len(), 1);
+    assert_eq!(live.journal.stats().corrupt_blocks, 1);
 }
 
 #[test]

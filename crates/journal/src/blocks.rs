@@ -12,7 +12,7 @@ use crate::recover::{Readable, patiently, read_footer};
 use crate::scan::{Found, Scanner};
 
 /// What is come upon in a segment.
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// The entries of a block, and where it is.
     Entries(u64, Vec<Entry>),
     /// A place at which a block was, or something that is none.
@@ -21,7 +21,7 @@ pub(super) enum Seen {
 
 /// A segment that was walked.
 #[derive(Default)]
-pub(super) struct Walked {
+pub(crate) struct Walked {
     pub footer: Option<Footer>,
     pub file_bytes: u64,
     /// Behind the last block that could be read, and the number after its last record.
@@ -32,7 +32,7 @@ pub(super) struct Walked {
 }
 
 /// Reads a segment up to the number from which on it is void, until `visit` has enough.
-pub(super) fn walk(
+pub(crate) fn walk(
     env: &Env,
     readable: &Readable,
     bound: u64,
