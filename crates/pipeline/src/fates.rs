@@ -1,8 +1,8 @@
 //! What became of each record of a batch: whether it leaves for a destination by any of its ways.
 //!
-//! Forks and branches copy a draft and never change the order of its items, so an item is known by
-//! its place. The columns are reused from batch to batch; nothing is allocated or locked for a
-//! record.
+//! An item is known by its origin, its place in the batch as it came: processors and branches may
+//! move, divide and add items. The columns are reused from batch to batch; nothing is allocated or
+//! locked for a record.
 
 use bessemer_record::Item;
 
@@ -11,12 +11,19 @@ use bessemer_record::Item;
 pub(crate) struct Fates {
     items: Vec<Fate>,
     copies: u64,
+    /// Records of items that were added, on the way with most of them.
+    added: u32,
+    /// Ways so far.
+    ways: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Fate {
     came: u32,
     left: u32,
+    /// What left on the way of this number: pieces of one item add up.
+    here: u32,
+    way: u32,
 }
 
 /// The fates of a batch, counted in log records, spans and data points.
@@ -37,34 +44,50 @@ pub(crate) struct Sum {
 impl Fates {
     /// Starts with the items as they came.
     pub(crate) fn begin(&mut self, items: &[Item]) {
-        self.copies = 0;
+        (self.copies, self.added, self.ways) = (0, 0, 0);
         self.items.clear();
-        self.items.extend(items.iter().map(|item| Fate { came: item.records, left: 0 }));
+        let fate = |item: &Item| Fate { came: item.records, left: 0, here: 0, way: 0 };
+        self.items.extend(items.iter().map(fate));
     }
 
     /// Notes the items that leave here, for as many destinations as `destinations` says.
     pub(crate) fn note(&mut self, items: &[Item], destinations: impl Fn(&Item) -> u32) {
-        // Items that a step added are behind those that came.
-        let places = self.items.len().max(items.len());
-        self.items.resize(places, Fate { came: 0, left: 0 });
-        for (fate, item) in self.items.iter_mut().zip(items) {
+        self.ways = self.ways.wrapping_add(1);
+        let mut added = 0_u32;
+        for item in items {
             let count = destinations(item);
-            if count > 0 {
-                self.copies += u64::from(item.records) * u64::from(count);
-                fate.left = fate.left.max(item.records);
+            if count == 0 {
+                continue;
+            }
+            self.copies += u64::from(item.records) * u64::from(count);
+            match item.origin().and_then(|origin| self.items.get_mut(origin)) {
+                Some(fate) => fate.leave(item.records, self.ways),
+                None => added = added.saturating_add(item.records),
             }
         }
+        self.added = self.added.max(added);
     }
 
     /// Adds up. Of a metric whose branches keep different data points, as many as the longest
     /// branch keeps count as kept.
     pub(crate) fn sum(&self) -> Sum {
-        let mut sum = Sum { copies: self.copies, ..Sum::default() };
-        for Fate { came, left } in &self.items {
+        let (kept, generated) = (self.added, self.added);
+        let mut sum = Sum { kept, generated, copies: self.copies, ..Sum::default() };
+        for Fate { came, left, .. } in &self.items {
             sum.kept = sum.kept.saturating_add(*left);
             sum.filtered = sum.filtered.saturating_add(came.saturating_sub(*left));
             sum.generated = sum.generated.saturating_add(left.saturating_sub(*came));
         }
         sum
+    }
+}
+
+impl Fate {
+    fn leave(&mut self, records: u32, way: u32) {
+        if self.way != way {
+            (self.way, self.here) = (way, 0);
+        }
+        self.here = self.here.saturating_add(records);
+        self.left = self.left.max(self.here);
     }
 }

@@ -27,6 +27,9 @@ use index::{Columns, Indexer};
 pub use emit::Emitted;
 pub use fold::Folded;
 
+/// The origin of an item that a processor added.
+const NO_ORIGIN: u32 = u32::MAX;
+
 /// One log record, span or metric in a [`Draft`].
 #[derive(Debug, Clone, Copy)]
 pub struct Item {
@@ -40,6 +43,8 @@ pub struct Item {
     /// Data points of a metric, else 1.
     pub records: u32,
     scope: u32,
+    /// Its place in the batch as it came; [`NO_ORIGIN`] for one that was added.
+    origin: u32,
     tail: TailId,
     message: Extent,
     body: Extent,
@@ -58,6 +63,12 @@ enum State {
 }
 
 impl Item {
+    /// The place in the batch as it came of the item that this one is, or is a piece of; none when a
+    /// processor added it.
+    pub fn origin(&self) -> Option<usize> {
+        (self.origin != NO_ORIGIN).then_some(self.origin as usize)
+    }
+
     /// Whether a processor dropped it.
     pub fn is_dropped(&self) -> bool {
         self.state == State::Dropped

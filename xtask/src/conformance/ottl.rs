@@ -136,9 +136,9 @@ fn arithmetic(row: &Json) -> Option<Result<(), String>> {
     let functions = Functions::standard();
     let compiled = Compiler::new(Context::Log, &functions).value(row["expr"].as_str()?);
     let record = Record::new(Context::Log, &[], &[], &[], &[]);
-    let found = compiled.map_err(|error| error.to_string()).and_then(|value| {
-        value.evaluate(&record, &Environment::at(0)).map_err(|it| it.to_string())
-    });
+    let found = compiled
+        .map_err(|error| error.to_string())
+        .and_then(|value| value.evaluate(record, &Environment::at(0)).map_err(|it| it.to_string()));
     let result = &row["result"];
     let wanted = match (result["intValue"].as_str(), &result["doubleValue"]) {
         (Some(number), _) => Value::Int(number.parse().ok()?),

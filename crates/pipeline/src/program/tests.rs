@@ -135,6 +135,91 @@ fn delivered(outputs: &[Output]) -> BTreeMap<(u8, String), usize> {
     found
 }
 
+/// A step made of a function.
+struct With<F>(F);
+
+impl<F: Fn(&mut Draft) + Send + Sync + 'static> Step for With<F> {
+    fn run(&self, draft: &mut Draft, _: &mut Scratch) {
+        (self.0)(draft);
+    }
+}
+
+/// Drops all records but those of these severities.
+fn only(severities: &'static [u8]) -> impl Fn(&mut Draft) + Send + Sync + 'static {
+    move |draft| {
+        for place in 0..draft.len() {
+            if !severities.contains(&draft.items()[place].severity) {
+                draft.drop_item(place);
+            }
+        }
+    }
+}
+
+fn branch(steps: Vec<Arc<dyn Step>>) -> Stage {
+    let fork = Fork { routes: Routes::to([SinkIndex(0)]), branches: Vec::new() };
+    Stage { steps, exit: Exit::All(fork) }
+}
+
+fn program(signal: Signal, branches: Vec<Stage>) -> Program {
+    let fork = Fork { routes: Routes::to([]), branches };
+    let root = Stage { steps: Vec::new(), exit: Exit::All(fork) };
+    Program { signal, limits: Limits::default(), tails: Tails::none(), gates: Vec::new(), root }
+}
+
+fn parsed(signal: Signal, text: &str) -> Incoming {
+    let checked = json::from_otlp_json(signal, text.as_bytes(), &Limits::default());
+    let bytes = checked.unwrap().into_bytes();
+    Incoming { signal, bytes, encoded: None, meta: Meta::default(), permit: None }
+}
+
+/// Scenario: one branch puts every other record under a resource of its own, which changes their
+/// order, and keeps three of six; the other keeps one of those three.
+#[test]
+fn a_record_that_moved_in_one_branch_is_still_the_same_record() {
+    let regroup = |draft: &mut Draft| {
+        let homes: Vec<_> = (0..6_usize).map(|place| (place % 2 == 0).then_some(0)).collect();
+        draft.regroup(&[vec![0x10, 1]], &homes);
+    };
+    let moving = branch(vec![Arc::new(With(regroup)), Arc::new(With(only(&[4, 5, 6])))]);
+    let staying = branch(vec![Arc::new(With(only(&[4])))]);
+    let records: Vec<String> =
+        (1..=6).map(|severity| format!(r#"{{"severityNumber":{severity}}}"#)).collect();
+    let scope = format!(r#"{{"logRecords":[{}]}}"#, records.join(","));
+    let text = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{scope}]}}]}}"#);
+    let incoming = parsed(Signal::Logs, &text);
+    let processed = program(Signal::Logs, vec![moving, staying]).run(&incoming).unwrap();
+    let Processed { records, kept, filtered, generated, unaccounted, .. } = processed;
+    assert_eq!((records, kept, filtered, generated, unaccounted), (6, 3, 3, 0, 0));
+}
+
+/// Scenario: a metric of three data points is divided into three, one of which is dropped; another
+/// metric stands behind it.
+#[test]
+fn pieces_of_a_metric_are_counted_as_what_they_are_pieces_of() {
+    let divide = |draft: &mut Draft| {
+        let piece = |time: u8| {
+            // A gauge with one point that has a time, under a name.
+            let point = [0x19, time, 0, 0, 0, 0, 0, 0, 0];
+            let gauge = [&[0x0a, 9][..], &point].concat();
+            [&[0x0a, 1, b'm', 0x2a, 11][..], &gauge].concat()
+        };
+        draft.divide_item(0, &[piece(1), piece(2), piece(3)]);
+        draft.drop_item(1);
+    };
+    let point = r#"{"timeUnixNano":"1"}"#;
+    let metric = |name: &str, points: &[&str]| {
+        format!(r#"{{"name":"{name}","gauge":{{"dataPoints":[{}]}}}}"#, points.join(","))
+    };
+    let metrics = [metric("m", &[point; 3]), metric("n", &[point])].join(",");
+    let scope = format!(r#"{{"metrics":[{metrics}]}}"#);
+    let text = format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{scope}]}}]}}"#);
+    let stage = branch(vec![Arc::new(With(divide))]);
+    let processed =
+        program(Signal::Metrics, vec![stage]).run(&parsed(Signal::Metrics, &text)).unwrap();
+    let Processed { records, kept, filtered, generated, unaccounted, .. } = processed;
+    assert_eq!((records, kept, filtered, generated, unaccounted), (4, 3, 1, 0, 0));
+}
+
 proptest! {
     /// Scenario: forks, routers and branches, steps that drop, records with equal bytes.
     /// Promise: a record is filtered when it ends in no destination and else kept, each counted

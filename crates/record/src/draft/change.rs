@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Draft, Item, State, emit, rewrite};
+use super::{Draft, Item, NO_ORIGIN, State, emit, rewrite};
 use crate::check::{Extent, Facts, Part, facts};
 use crate::signal::Signal;
 use crate::tail::{LOG_ATTRIBUTES, SPAN_ATTRIBUTES, TailId};
@@ -137,14 +137,14 @@ impl Draft {
     }
 
     /// Adds an item with a message of its own to the scope of another one; all else that is known of
-    /// that one is true of it. It is behind all others, so that these keep their places.
+    /// that one is true of it.
     pub fn add_item(&mut self, like: usize, message: &[u8]) {
         self.settle_tail(like);
         let Some(item) = self.columns.items.get(like).copied() else { return };
         self.replace_item(like, |_, out| out.extend_from_slice(message));
         let Some(slot) = self.columns.items.get_mut(like) else { return };
         let added = std::mem::replace(slot, item);
-        self.columns.items.push(added);
+        self.columns.items.push(Item { origin: NO_ORIGIN, ..added });
     }
 
     /// Lets no batch be the input itself, in which containers without an item take room.

@@ -245,6 +245,7 @@ impl Visitor for Indexer<'_> {
     #[inline]
     fn item(&mut self, message: Extent, facts: Facts) {
         self.records = self.records.saturating_add(facts.records);
+        let origin = self.columns.items.len() as u32;
         self.columns.items.push(Item {
             class: 0,
             severity: facts.severity,
@@ -252,6 +253,7 @@ impl Visitor for Indexer<'_> {
             route: 0,
             records: facts.records,
             scope: self.columns.scopes.len() as u32 - 1,
+            origin,
             tail: TailId::NONE,
             message,
             body: facts.body,
