@@ -48,7 +48,7 @@ impl Bessemer {
         self
     }
 
-    /// Where it keeps its data.
+    /// Where it keeps its data: the default, relative to the folder it is started in.
     pub fn storage(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -80,7 +80,6 @@ impl Bessemer {
         words.push(env!("CARGO_BIN_EXE_bessemer").to_owned());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).arg("run").arg(&path);
-        command.arg("--storage.path").arg(self.storage());
         command.arg("--server.http.listen-addr").arg(self.admin.to_string()).args(&self.extra);
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);

@@ -223,6 +223,8 @@ impl Log {
 pub(crate) fn make_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     disk.create_dir_all(dir)?;
     for (level, above) in dir.ancestors().skip(1).enumerate() {
+        // The last ancestor of a relative path is the empty one.
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
         match disk.sync_dir(above) {
             Err(error) if level == 0 || !is_not_ours(&error) => return Err(error),
             Err(error) => {
