@@ -17,6 +17,7 @@ mod subject;
 mod table;
 
 use case::{CASES, Case, System};
+use floor::Findings;
 use measure::{Measurement, Timing};
 use table::Row;
 
@@ -45,7 +46,8 @@ pub(crate) struct Options {
     /// Also write one JSON object a row to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Print each floor as met or missed, with its ratio
+    /// Print each floor as met or missed; fail on loss, failed requests, memory over its bound and
+    /// ratios far below those held so far
     #[arg(long)]
     check: bool,
     /// Binary of bessemer; built with cargo when not given
@@ -91,22 +93,21 @@ pub(crate) fn main(options: &Options) -> anyhow::Result<()> {
         }
     }
     let rows = table::medians(&measured);
-    report(options, &rows)?;
+    let findings = if options.check { floor::check(&rows) } else { Findings::default() };
+    report(options, &rows, &findings)?;
     if !broken.is_empty() {
         bail!("not measured: {}", broken.join(", "));
+    }
+    if !findings.broken.is_empty() {
+        bail!("must not be: {}", findings.broken.join("; "));
     }
     Ok(())
 }
 
-fn report(options: &Options, rows: &[Row]) -> anyhow::Result<()> {
+fn report(options: &Options, rows: &[Row], findings: &Findings) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    for line in table::lines(rows) {
-        crate::say(&mut out, &line);
-    }
-    if options.check {
-        for line in floor::lines(rows) {
-            crate::say(&mut out, &line);
-        }
+    for line in table::lines(rows).iter().chain(&findings.lines) {
+        crate::say(&mut out, line);
     }
     if let Some(path) = &options.json {
         let mut file = std::fs::File::create(path).with_context(|| path.display().to_string())?;
