@@ -7,4 +7,5 @@ pub(crate) mod direct;
 pub(crate) mod parcel;
 pub(crate) mod source;
 pub(crate) mod tries;
+pub(crate) mod window;
 pub(crate) mod worker;

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bessemer_journal::{Append, AppendError, Journal, KeySource, OpenError, Routes, SinkIndex};
 use bessemer_record::Signal;
-use bessemer_runtime::{Budget, Clock, Random, Tasks};
+use bessemer_runtime::{Clock, Random, Tasks};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::delivery::ack::AckGroup;
 use crate::delivery::direct::Direct;
+use crate::delivery::window::Window;
 use crate::exporter::{Part, RecordId};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -80,7 +81,7 @@ pub struct Hub {
     pub(crate) sinks: Vec<SinkHandle>,
     pub(crate) clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    window: Budget,
+    window: Window,
     run: u64,
     next_direct: AtomicU64,
     processed: AtomicU64,
@@ -111,9 +112,9 @@ impl Hub {
         Self {
             journal,
             sinks,
+            window: Window::new(WINDOW_BYTES_MAX, Arc::clone(&clock)),
             clock,
             metrics,
-            window: Budget::new(WINDOW_BYTES_MAX),
             run: random.next_u64(),
             next_direct: AtomicU64::new(0),
             processed: AtomicU64::new(0),
@@ -178,13 +179,13 @@ impl Hub {
             .map_err(|error| append_refusal(&error))
     }
 
-    /// Hands over what fits into the window; the rest goes to the journal.
+    /// Hands over what fits into the window, now or in a moment; the rest goes to the journal.
     async fn take_in_memory(&self, incoming: &Incoming, outputs: &[Output]) -> Result<(), Refusal> {
         let mut left = Vec::new();
         for output in outputs {
-            let missed = match self.window.try_take(output.payload.len() as u64) {
-                Some(permit) => {
-                    let direct = self.direct(incoming, output).holding(Arc::new(permit));
+            let missed = match self.window.take(output.payload.len() as u64).await {
+                Some(share) => {
+                    let direct = self.direct(incoming, output).holding(Arc::new(share));
                     self.offer(output, &direct)
                 }
                 None => output.routes,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bessemer_journal::Lane;
 use bessemer_net::body::Encoded;
 use bessemer_record::Signal;
-use bessemer_runtime::Permit;
 
 use crate::delivery::ack::AckGroup;
+use crate::delivery::window::Share;
 use crate::exporter::Part;
 
 /// One batch on one memory queue.
@@ -17,19 +17,19 @@ pub(crate) struct Direct {
     pub(crate) lane: Lane,
     pub(crate) part: Part,
     pub(crate) encoded: Option<Encoded>,
-    /// Share of the memory window, given back when every destination is done.
-    pub(crate) permit: Option<Arc<Permit>>,
+    /// Its part of the memory window, given back when every destination is done.
+    pub(crate) share: Option<Arc<Share>>,
     /// The client that waits, if one does.
     pub(crate) group: Option<Arc<AckGroup>>,
 }
 
 impl Direct {
     pub(crate) fn new(signal: Signal, lane: Lane, part: Part, encoded: Option<Encoded>) -> Self {
-        Self { signal, lane, part, encoded, permit: None, group: None }
+        Self { signal, lane, part, encoded, share: None, group: None }
     }
 
-    pub(crate) fn holding(mut self, permit: Arc<Permit>) -> Self {
-        self.permit = Some(permit);
+    pub(crate) fn holding(mut self, share: Arc<Share>) -> Self {
+        self.share = Some(share);
         self
     }
 

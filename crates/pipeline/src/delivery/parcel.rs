@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bessemer_journal::Lane;
 use bessemer_net::body::Encoded;
 use bessemer_record::{Checked, Signal, split};
-use bessemer_runtime::Permit;
 
 use crate::delivery::ack::AckGroup;
+use crate::delivery::window::Share;
 use crate::exporter::{Delivery, Part};
 
 /// Where a part came from and so where it is settled.
@@ -18,7 +18,7 @@ pub(crate) enum Origin {
     Journal(Lane),
     /// Memory: settled with the client that waits, if one does. The share of the window is given
     /// back when the last destination drops it.
-    Memory(Lane, Option<Arc<AckGroup>>, #[expect(dead_code, reason = "held")] Option<Arc<Permit>>),
+    Memory(Lane, Option<Arc<AckGroup>>, #[expect(dead_code, reason = "held")] Option<Arc<Share>>),
 }
 
 /// Parts of one signal on their way to one destination.

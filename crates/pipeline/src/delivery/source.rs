@@ -78,7 +78,7 @@ fn take(direct: &mut mpsc::Receiver<Direct>, reader: &mut Reader, lane: Lane) ->
 }
 
 fn of_direct(direct: Direct) -> Parcel {
-    let origin = Origin::Memory(direct.lane, direct.group, direct.permit);
+    let origin = Origin::Memory(direct.lane, direct.group, direct.share);
     Parcel::new(direct.signal, direct.part, origin, direct.encoded)
 }
 
