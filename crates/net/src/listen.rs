@@ -11,6 +11,7 @@ mod activity;
 mod connection;
 mod endpoint;
 mod handler;
+mod head_guard;
 mod io;
 mod meter;
 mod refuse;

@@ -14,6 +14,7 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::activity::{Activity, Protocol};
+use super::head_guard::{self, HeadGuard};
 use super::meter::Meter;
 
 /// What an HTTP/2 client sends first; no HTTP/1 request can begin so.
@@ -29,6 +30,7 @@ pub(super) struct Observed<T> {
     ahead: BytesMut,
     ahead_max: usize,
     meter: Option<Meter>,
+    guard: Option<HeadGuard>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Observed<T> {
@@ -43,6 +45,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Observed<T> {
             ahead,
             ahead_max: 0,
             meter: None,
+            guard: None,
         }
     }
 
@@ -65,6 +68,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Observed<T> {
         loop {
             let seen = self.first.get(..self.first_end).unwrap_or_default();
             if !PREFACE.starts_with(seen) {
+                let guard = self.guard.get_or_insert_default();
+                if guard.check(self.first.get_mut(..self.first_end).unwrap_or_default()) {
+                    self.ahead.extend_from_slice(head_guard::END);
+                }
                 return Ok(Protocol::Http1);
             }
             if seen.len() == PREFACE.len() {
@@ -99,8 +106,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Observed<T> {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let read = buffer.filled().get(before..).unwrap_or_default();
         let this = &mut *self;
+        let read = buffer.filled_mut().get_mut(before..).unwrap_or_default();
+        if this.guard.as_mut().is_some_and(|guard| guard.check(read)) {
+            this.ahead.extend_from_slice(head_guard::END);
+        }
         Poll::Ready(observe(&this.activity, this.meter.as_mut(), read))
     }
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use super::support::*;
 
 /// A second request hidden where a lenient reader would find one.
@@ -48,15 +51,41 @@ async fn malformed_framing_is_400_and_closes() {
 }
 
 #[tokio::test]
-async fn length_and_chunked_together_close_after_the_one_request_that_chunked_frames() {
-    for headers in [
-        "content-length: 6\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ncontent-length: 6",
-    ] {
-        let request = format!("POST / HTTP/1.1\r\nhost: a\r\n{headers}\r\n\r\n0\r\n\r\n");
-        let (status, seen) = outcome(&format!("{request}{HIDDEN}")).await;
-        assert_eq!((status.as_str(), seen), ("HTTP/1.1 200 OK", 1), "{request:?}");
+async fn heads_that_two_readers_understand_differently_are_400_and_close() {
+    refused(&[
+        "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ncontent-length: 6\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\nhost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\nx: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\n\n",
+    ])
+    .await;
+}
+
+/// Scenario: the first request of a connection is whole, the ambiguous one comes behind it, in the
+/// same bytes and after the connection was idle.
+#[tokio::test]
+async fn a_later_request_is_looked_at_like_the_first() {
+    let first = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n\n\n\n\n";
+    let second =
+        "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mirror = Mirror::new(1000);
+    let server = serve(&local(), Arc::clone(&mirror) as _);
+    let answer = exchange(server.address, format!("{first}{first}{second}").as_bytes()).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1 400").count(), 1, "{answer}");
+
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for (request, status) in
+        [(first, "HTTP/1.1 200"), (first, "HTTP/1.1 200"), (second, "HTTP/1.1 400")]
+    {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let count = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..count]).into_owned();
+        assert!(answer.starts_with(status), "{answer}");
     }
+    assert_eq!(mirror.seen(), 4);
 }
 
 #[tokio::test]
