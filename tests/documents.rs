@@ -89,6 +89,21 @@ fn every_config_in_the_pages_validates() {
     assert!(count >= 3, "the pages hold {count} configs");
 }
 
+/// Promise: what others take of these components is taken here; what has no effect is said.
+#[test]
+fn every_setting_that_people_bring_is_taken() {
+    for name in ["everything.yaml", "everything.alloy"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_bessemer"))
+            .arg("validate")
+            .arg(root().join("tests/data/dialects").join(name))
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}\n{said}");
+        assert!(said.contains("\"wait_for_result\" is accepted and has no effect"), "{said}");
+    }
+}
+
 #[test]
 fn a_wrong_config_is_noticed() {
     let complaint = complaint("otelcol.receiver.otlp \"in\" { nonsense = 1 }\n");

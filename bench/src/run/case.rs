@@ -123,4 +123,12 @@ pub(crate) const CASES: &[Case] = &[
         delivers: false,
         ..http("f", &[bessemer("dead.alloy", "disk"), otelcol("dead.yaml", "disk")])
     },
+    http("g", &[bessemer("transform.alloy", "delivered"), otelcol("transform.yaml", "delivered")]),
+    // What is dropped on purpose never arrives, so arrivals say nothing of loss.
+    Case {
+        delivers: false,
+        ..http("h", &[bessemer("filter.alloy", "delivered"), otelcol("filter.yaml", "delivered")])
+    },
+    http("i", &[bessemer("attributes.alloy", "delivered"), otelcol("attributes.yaml", "delivered")]),
+    http("j", &[bessemer("redaction.alloy", "delivered"), otelcol("redaction.yaml", "delivered")]),
 ];

@@ -46,6 +46,7 @@ const FLOORS: &[Floor] = &[
     floor("d", &[("d", "otelcol")], 10.0, 9.6),
     floor("e-http", &[("e-http", "otelcol")], 10.0, 10.0),
     floor("e-grpc", &[("e-grpc", "otelcol")], 10.0, 6.3),
+    floor("g", &[("g", "otelcol")], 10.0, 0.35),
 ];
 
 /// What a check found.

@@ -6,6 +6,10 @@ use schemars::{Schema, json_schema};
 /// The kind of the built-in block that names a list of destinations.
 pub const PIPELINE: &str = "bessemer.pipeline";
 
+/// The built-in kind for the directory of a queue. It is known and has no effect: queues are
+/// always in the journal.
+pub(crate) const STORAGE: &str = "otelcol.storage.file";
+
 /// The components that exist.
 pub trait Catalog {
     /// The row of a kind, by its name or one of its aliases.
@@ -115,9 +119,18 @@ impl Stability {
     }
 }
 
-/// The row of a kind, with [`PIPELINE`] known to every catalogue.
+/// The row of a kind, with [`PIPELINE`] and [`STORAGE`] known to every catalogue.
 pub(crate) fn row(catalog: &dyn Catalog, kind: &str) -> Option<RowInfo> {
-    catalog.row(kind).or_else(|| (kind == PIPELINE).then(pipeline))
+    catalog.row(kind).or_else(|| match kind {
+        PIPELINE => Some(pipeline()),
+        STORAGE => Some(storage()),
+        _ => None,
+    })
+}
+
+fn storage() -> RowInfo {
+    let any = json_schema!({ "type": "object" });
+    RowInfo { name: STORAGE.to_owned(), role: Role::Storage, schema: any, ..pipeline() }
 }
 
 fn pipeline() -> RowInfo {

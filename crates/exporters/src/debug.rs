@@ -6,7 +6,7 @@ use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::{BuildError, QueueSettings, read};
 use bessemer_pipeline::{Built, Context, Delivery, Exporter, Verdict};
 use bessemer_record::{Checked, json};
-use bessemer_runtime::BoxFuture;
+use bessemer_runtime::{BoxFuture, Ignored};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,18 @@ pub(crate) struct Settings {
     /// `basic`: one line of counts for each delivery. `normal` and `detailed`: its content as OTLP
     /// JSON too.
     pub verbosity: Verbosity,
+    /// Every delivery is printed.
+    #[serde(skip_serializing)]
+    pub sampling_initial: Ignored,
+    /// Every delivery is printed.
+    #[serde(skip_serializing)]
+    pub sampling_thereafter: Ignored,
+    /// It prints to the log of the process.
+    #[serde(skip_serializing)]
+    pub use_internal_logger: Ignored,
+    /// It prints to the log of the process.
+    #[serde(skip_serializing)]
+    pub output_paths: Ignored,
     /// How its queue behaves.
     pub queue: QueueSettings,
 }

@@ -14,7 +14,7 @@ use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::{BuildError, QueueSettings, read};
 use bessemer_pipeline::{Built, Context, Delivery, Exporter, SettingsError, StartError, Verdict};
 use bessemer_record::{Checked, json};
-use bessemer_runtime::{BoxFuture, Clock};
+use bessemer_runtime::{BoxFuture, Clock, Ignored};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub(crate) struct Settings {
     /// Continues an existing file. Off: it is emptied at start.
     #[serde(default = "yes")]
     pub append: bool,
+    /// Every delivery is written before it counts as delivered.
+    #[serde(default, skip_serializing)]
+    pub flush_interval: Ignored,
     /// When the file is set aside and a new one begun; never without the block.
     #[serde(default)]
     pub rotation: Option<Rotation>,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context, Gate, Meta, Overload, SettingsError};
-use bessemer_runtime::{ByteSize, Clock, Span, machine};
+use bessemer_runtime::{ByteSize, Clock, Ignored, Span, machine};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,12 @@ pub(crate) struct Settings {
     pub limit_percentage: u64,
     /// The room in percent of the same.
     pub spike_limit_percentage: u64,
+    /// There is no garbage to collect.
+    #[serde(skip_serializing)]
+    pub min_gc_interval_when_soft_limited: Ignored,
+    /// There is no garbage to collect.
+    #[serde(skip_serializing)]
+    pub min_gc_interval_when_hard_limited: Ignored,
 }
 
 impl Default for Settings {
@@ -65,6 +71,8 @@ impl Default for Settings {
             spike_limit_mib: None,
             limit_percentage: 0,
             spike_limit_percentage: 0,
+            min_gc_interval_when_soft_limited: Ignored,
+            min_gc_interval_when_hard_limited: Ignored,
         }
     }
 }

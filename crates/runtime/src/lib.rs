@@ -14,7 +14,7 @@ pub use clock::{Clock, SystemClock};
 pub use random::{Random, SystemRandom};
 pub use secret::Secret;
 pub use tasks::Tasks;
-pub use units::{ByteSize, Span};
+pub use units::{ByteSize, Ignored, Span};
 
 /// A future that can be stored and sent; the shape of every asynchronous trait method here.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

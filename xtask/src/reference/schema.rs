@@ -119,6 +119,9 @@ impl Schema<'_> {
         {
             return format.to_owned();
         }
+        if schema.get("format").and_then(Value::as_str) == Some("ignored") {
+            return "any, without effect".to_owned();
+        }
         let literals = self.literals(&schema);
         if !literals.is_empty() {
             return literals.join(" or ");

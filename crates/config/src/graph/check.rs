@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use bessemer_record::Signal;
 
 use super::{Graph, Link, Node, cycle};
-use crate::catalog::{Catalog, PIPELINE, Role, RowInfo, Stability, row};
+use crate::catalog::{Catalog, PIPELINE, Role, RowInfo, STORAGE, Stability, row};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::schema;
 
@@ -30,7 +30,21 @@ pub(crate) fn check(
     links(graph, &mut findings);
     findings.extend(cycle::cycles(graph, catalog));
     unwired(graph, &rows, &mut findings);
+    without_storage(graph, &mut findings);
     findings
+}
+
+/// Takes out what has no effect.
+fn without_storage(graph: &mut Graph, findings: &mut Vec<Diagnostic>) {
+    let all = std::mem::take(&mut graph.nodes).into_iter();
+    let (storage, nodes): (Vec<Node>, _) = all.partition(|node| node.kind == STORAGE);
+    graph.nodes = nodes;
+    for node in &storage {
+        let message = format!("{} is accepted and has no effect", node.id);
+        let finding = Diagnostic::warning(Code::Ignored, &node.at, message);
+        findings.push(finding.with_help("queues are always kept in the journal"));
+        graph.links.retain(|link| link.from != node.id && link.to != node.id);
+    }
 }
 
 /// Settings against schemas; pipelines that settings name become links.

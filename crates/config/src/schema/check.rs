@@ -7,7 +7,7 @@ use super::convert::convert;
 use super::{Shape, wrong};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Location;
-use crate::value::{Data, Number, Object, Value};
+use crate::value::{Data, Field, Number, Object, Value};
 
 /// Every mistake in the settings of a component; converts values on the way.
 pub(crate) fn check(settings: &mut Value, schema: &Schema, subject: &str) -> Vec<Diagnostic> {
@@ -17,7 +17,11 @@ pub(crate) fn check(settings: &mut Value, schema: &Schema, subject: &str) -> Vec
 }
 
 /// Settings that components are known for elsewhere and that come with a later version.
-const LATER: [&str; 3] = ["auth", "condition", "soft_limit_mib"];
+const LATER: [&str; 6] =
+    ["auth", "condition", "cookies", "group_by", "proxy_url", "soft_limit_mib"];
+
+/// Blocks that components are known for elsewhere and that mean nothing here; taken out.
+const NO_EFFECT: [&str; 1] = ["debug_metrics"];
 
 struct Checker {
     findings: Vec<Diagnostic>,
@@ -25,6 +29,10 @@ struct Checker {
 
 impl Checker {
     fn value(&mut self, value: &mut Value, shape: Shape<'_>, name: &str) {
+        if shape.format() == "ignored" {
+            let message = format!("\"{name}\" is accepted and has no effect");
+            return self.findings.push(Diagnostic::warning(Code::Ignored, &value.at, message));
+        }
         convert(value, shape);
         let alternatives = shape.alternatives();
         if !alternatives.is_empty() {
@@ -167,6 +175,9 @@ impl Checker {
                 self.value(&mut field.value, part, &field.name);
             } else if let Some(part) = open.filter(|part| part.is_object()) {
                 self.value(&mut field.value, shape.at(part), &field.name);
+            } else if is_closed && is_understood && NO_EFFECT.contains(&field.name.as_str()) {
+                let message = format!("\"{}\" is accepted and has no effect", field.name);
+                self.findings.push(Diagnostic::warning(Code::Ignored, &field.name_at, message));
             } else if is_closed && is_understood && LATER.contains(&field.name.as_str()) {
                 let message = format!("\"{}\" of {name} comes with a later version", field.name);
                 self.findings.push(Diagnostic::error(Code::Later, &field.name_at, message));
@@ -183,6 +194,10 @@ impl Checker {
                         .with_nearest(&field.name, names),
                 );
             }
+        }
+        if is_closed && is_understood {
+            let is_void = |field: &Field| NO_EFFECT.contains(&field.name.as_str());
+            object.fields.retain(|field| !is_void(field) || shape.property(&field.name).is_some());
         }
         for required in layers.iter().flat_map(|layer| layer.strings("required")) {
             let aliases: Vec<&str> = shape

@@ -4,6 +4,7 @@ use bessemer_net::dial;
 pub(crate) use bessemer_net::retry::settings::Settings as Retry;
 use bessemer_pipeline::SettingsError;
 use bessemer_pipeline::catalog::QueueSettings;
+use bessemer_runtime::{Ignored, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,9 @@ pub(crate) const REQUEST_BYTES_MAX: usize = 64 << 20;
 pub(crate) struct Grpc {
     /// Where and how to connect; `compression` is gzip unless set.
     pub(crate) client: dial::GrpcSettings,
+    /// The time one try has; `client.timeout` under another name.
+    #[serde(default)]
+    pub(crate) timeout: Option<Span>,
     /// How a failed request is tried again at once.
     #[serde(default)]
     pub(crate) retry_on_failure: Retry,
@@ -29,7 +33,9 @@ pub(crate) struct Grpc {
 
 impl Grpc {
     pub(crate) fn client(&self) -> dial::GrpcSettings {
-        self.client.clone()
+        let mut client = self.client.clone();
+        client.timeout = self.timeout.unwrap_or(client.timeout);
+        client
     }
 }
 
@@ -47,6 +53,18 @@ pub(crate) struct SendingQueue {
     pub(crate) block_on_overflow: bool,
     /// Set for compatibility; the queue is always on disk.
     pub(crate) blocking: bool,
+    /// The queue is bounded by bytes (`queue.budget`).
+    #[serde(skip_serializing)]
+    pub(crate) sizer: Ignored,
+    /// What an answer to a client means is said at the receiver (`ack`).
+    #[serde(skip_serializing)]
+    pub(crate) wait_for_result: Ignored,
+    /// The queue is always in the journal, under `--storage.path`.
+    #[serde(skip_serializing)]
+    pub(crate) storage: Ignored,
+    /// What waits in the queue is joined into requests as large as the destination takes.
+    #[serde(skip_serializing)]
+    pub(crate) batch: Ignored,
 }
 
 impl Default for SendingQueue {
@@ -57,6 +75,10 @@ impl Default for SendingQueue {
             queue_size: 1000,
             block_on_overflow: false,
             blocking: false,
+            sizer: Ignored,
+            wait_for_result: Ignored,
+            storage: Ignored,
+            batch: Ignored,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bessemer_runtime::{ByteSize, Secret, Span};
+use bessemer_runtime::{ByteSize, Ignored, Secret, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,9 @@ pub struct Settings {
     /// How request bodies are compressed; what is already compressed that way is sent unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Encoding>,
+    /// The level of gzip and zstd is one that was measured to cost least in all.
+    #[serde(skip_serializing)]
+    pub compression_params: Ignored,
     /// The largest answer that is read, after decompression.
     pub max_response_body_size: ByteSize,
     /// Connections kept open while unused.
@@ -66,6 +69,7 @@ impl Default for Settings {
             connect_timeout: Span(10 * SECOND),
             headers: BTreeMap::new(),
             compression: None,
+            compression_params: Ignored,
             max_response_body_size: ByteSize::mib(4),
             max_idle_conns: 100,
             max_idle_conns_per_host: None,
@@ -104,6 +108,9 @@ pub struct GrpcSettings {
     pub authority: Option<String>,
     /// Calls wait for a connection until their time is over instead of failing with the first try.
     pub wait_for_ready: bool,
+    /// All calls go to one address at a time; the next one is tried when it fails.
+    #[serde(skip_serializing)]
+    pub balancer_name: Ignored,
     /// When and how a silent connection is tested.
     pub keepalive: Keepalive,
     /// The largest answer that is read, after decompression.
@@ -128,6 +135,7 @@ impl Default for GrpcSettings {
             compression: None,
             authority: None,
             wait_for_ready: false,
+            balancer_name: Ignored,
             keepalive: Keepalive::default(),
             max_response_body_size: ByteSize::mib(4),
             max_conns_per_host: 4,
@@ -142,10 +150,16 @@ impl Default for GrpcSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct Keepalive {
     /// A ping is sent after this much silence; `0` never. Servers may refuse frequent pings.
+    #[serde(alias = "ping_wait")]
+    #[schemars(extend("x-aliases" = ["ping_wait"]))]
     pub time: Span,
     /// The connection is closed when the ping stays unanswered this long.
+    #[serde(alias = "ping_response_timeout")]
+    #[schemars(extend("x-aliases" = ["ping_response_timeout"]))]
     pub timeout: Span,
     /// Sends pings while no call is open too.
+    #[serde(alias = "ping_without_stream")]
+    #[schemars(extend("x-aliases" = ["ping_without_stream"]))]
     pub permit_without_stream: bool,
 }
 

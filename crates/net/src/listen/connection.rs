@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::accept::Slot;
@@ -206,6 +206,7 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder.header_read_timeout(None);
     builder.max_buf_size(limits.read_buffer_max.as_usize().max(64 << 10));
     builder.max_header_size(limits.header_bytes_max.as_usize());
+    builder.keep_alive(limits.keep_alives);
     builder
 }
 
@@ -245,6 +246,20 @@ async fn event(tasks: Tasks, tick: Duration, draining: bool) -> Event {
     }
 }
 
+/// Whether a client should open a new connection.
+fn is_old(protocol: Protocol, opened: Instant, limits: &Limits) -> bool {
+    protocol == Protocol::Http2
+        && limits.connection_age_max.is_some_and(|age| opened.elapsed() >= age.0)
+}
+
+/// Whether the grace of a connection that is too old is over.
+fn is_overdue(protocol: Protocol, opened: Instant, limits: &Limits) -> bool {
+    let Some((age, grace)) = limits.connection_age_max.zip(limits.connection_age_grace) else {
+        return false;
+    };
+    protocol == Protocol::Http2 && opened.elapsed() >= age.0.saturating_add(grace.0)
+}
+
 /// Polls the connection, judges it at every tick, says goodbye on cancellation. Gives it back when
 /// it is idle and may be parked; else it has ended.
 async fn drive<C>(
@@ -258,6 +273,7 @@ where
     C: GracefulConnection,
 {
     let mut draining = false;
+    let opened = Instant::now();
     // Only polled when one of its futures was woken: the cancellation token takes a lock that all
     // connections share, and must not be asked at every read.
     let mut events = FuturesUnordered::new();
@@ -281,7 +297,12 @@ where
             Judgement::Fine if protocol == Protocol::Http1 && judge.may_park(activity) => {
                 return Ok(Some(connection));
             }
+            Judgement::Fine if is_overdue(protocol, opened, &shared.limits) => return Ok(None),
             Judgement::Idle if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            Judgement::Fine if !draining && is_old(protocol, opened, &shared.limits) => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -57,6 +57,15 @@ pub struct Limits {
     /// limits end a dead connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keepalive: Option<Span>,
+    /// An HTTP/2 client is told to open a new connection after this long; not set, never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_age_max: Option<Span>,
+    /// How long the requests of a connection that is too old may still take; not set, as long as
+    /// they need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_age_grace: Option<Span>,
+    /// Takes more than one request from an HTTP/1.1 connection.
+    pub keep_alives: bool,
 }
 
 impl Default for Limits {
@@ -77,6 +86,9 @@ impl Default for Limits {
             frame_bytes_max: ByteSize(16 << 10),
             read_buffer_max: ByteSize(512 << 10),
             keepalive: None,
+            connection_age_max: None,
+            connection_age_grace: None,
+            keep_alives: true,
         }
     }
 }

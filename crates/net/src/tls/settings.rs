@@ -1,6 +1,6 @@
 //! The `tls` block, in the names of the OpenTelemetry Collector.
 
-use bessemer_runtime::{Secret, Span};
+use bessemer_runtime::{Ignored, Secret, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,8 @@ pub struct Tls {
     /// Accepts any certificate; for tests only, a warning is logged.
     pub insecure_skip_verify: bool,
     /// The name the server's certificate must carry, when it is not the host of the endpoint.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "server_name_override", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-aliases" = ["server_name_override"]))]
     pub server_name: Option<String>,
     /// The oldest version spoken.
     pub min_version: Version,
@@ -57,6 +58,12 @@ pub struct Tls {
     /// How often the files are looked at for changes; 10 s when not set, `0` is never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reload_interval: Option<Span>,
+    /// Only suites with forward secrecy are spoken, the strongest that both sides know.
+    #[serde(skip_serializing)]
+    pub cipher_suites: Ignored,
+    /// The curves that both sides know, the strongest first.
+    #[serde(skip_serializing)]
+    pub curve_preferences: Ignored,
 }
 
 /// How a listener shows who it is, and whom it lets in.
@@ -79,6 +86,24 @@ pub struct ServerTls {
     /// of theirs is refused at the handshake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca_file: Option<String>,
+    /// The file is always looked at for changes, as `reload_interval` says.
+    #[serde(skip_serializing)]
+    pub client_ca_file_reload: Ignored,
+    /// A listener trusts nobody but `client_ca_file`.
+    #[serde(skip_serializing)]
+    pub ca_file: Ignored,
+    /// A listener trusts nobody but `client_ca_file`.
+    #[serde(skip_serializing)]
+    pub ca_pem: Ignored,
+    /// A listener trusts nobody but `client_ca_file`.
+    #[serde(skip_serializing)]
+    pub include_system_ca_certs_pool: Ignored,
+    /// Only suites with forward secrecy are spoken, the strongest that both sides know.
+    #[serde(skip_serializing)]
+    pub cipher_suites: Ignored,
+    /// The curves that both sides know, the strongest first.
+    #[serde(skip_serializing)]
+    pub curve_preferences: Ignored,
     /// The oldest version spoken.
     pub min_version: Version,
     /// The newest version spoken.

@@ -1,7 +1,9 @@
 //! Cancellation: the port closes at once, what was begun is finished.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bessemer_runtime::Span;
 use http::StatusCode;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -52,6 +54,21 @@ async fn an_http2_client_is_told_goodbye() {
     server.tasks.cancel();
     assert_eq!(goaway(&mut stream).await, Some(0));
     assert!(server.tasks.finished_within(DEADLINE).await);
+}
+
+/// Scenario: one connection is idle when it is too old, the other has a request in flight.
+#[tokio::test]
+async fn an_http2_connection_that_is_too_old_is_told_goodbye_and_has_a_grace() {
+    let mut settings = local();
+    settings.limits.header_timeout = Span(Duration::from_millis(100));
+    settings.limits.connection_age_max = Some(Span(Duration::from_millis(200)));
+    settings.limits.connection_age_grace = Some(Span(Duration::from_millis(300)));
+    let server = serve(&settings, Mirror::new(1000));
+    let mut idle = raw_http2(server.address).await;
+    let mut busy = http2(connect(server.address).await).await;
+    let held = busy.send_request(post("/hold", "one"));
+    assert_eq!(goaway(&mut idle).await, Some(0));
+    assert!(within("the end of the grace", held).await.is_err());
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ pub(super) struct Grpc {
 impl Grpc {
     pub(super) fn new(settings: &settings::Grpc, outlet: Outlet, shared: Shared) -> Self {
         Self {
-            limits: settings.limits.body(settings.max_recv_msg_size.as_usize()),
+            limits: settings.listen().limits.body(settings.message_bytes_max()),
             keep_headers: settings.include_metadata,
             outlet,
             shared,

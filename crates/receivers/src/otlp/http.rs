@@ -7,7 +7,7 @@ use bessemer_record::{Signal, json};
 use bessemer_runtime::BoxFuture;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::Shared;
 use super::answer::{self, Form};
@@ -24,6 +24,7 @@ pub(super) struct Http {
     limits: BodyLimits,
     keep_headers: bool,
     cors: Option<Cors>,
+    extra: HeaderMap,
     outlet: Outlet,
     shared: Shared,
 }
@@ -36,9 +37,10 @@ impl Http {
                 (settings.metrics_url_path.clone(), Signal::Metrics),
                 (settings.traces_url_path.clone(), Signal::Traces),
             ],
-            limits: settings.limits.body(settings.max_request_body_size.as_usize()),
+            limits: settings.listen().limits.body(settings.max_request_body_size.as_usize()),
             keep_headers: settings.include_metadata,
             cors: settings.cors.as_ref().map(Cors::new),
+            extra: settings.response_headers(),
             outlet,
             shared,
         }
@@ -57,6 +59,20 @@ impl Http {
             Ok(()) => answer::http_success(form),
             Err(response) => response,
         }
+    }
+
+    /// The answer, with what web pages need to see it.
+    async fn respond(&self, request: Request<Body>) -> Response<Reply> {
+        let Some(cors) = &self.cors else { return self.answer(request).await };
+        let origin = cors.origin(&request);
+        if let (Some(origin), &Method::OPTIONS) = (&origin, request.method()) {
+            return cors.preflight(origin, &request);
+        }
+        let mut response = self.answer(request).await;
+        if let Some(origin) = origin {
+            cors.permit(&origin, response.headers_mut());
+        }
+        response
     }
 
     /// What a request brings and how, as its headers tell.
@@ -139,14 +155,9 @@ fn form(parts: &Parts) -> Option<Form> {
 impl Handler for Http {
     fn handle<'a>(&'a self, request: Request<Body>, _: &'a Peer) -> BoxFuture<'a, Response<Reply>> {
         Box::pin(async move {
-            let Some(cors) = &self.cors else { return self.answer(request).await };
-            let origin = cors.origin(&request);
-            if let (Some(origin), &Method::OPTIONS) = (&origin, request.method()) {
-                return cors.preflight(origin, &request);
-            }
-            let mut response = self.answer(request).await;
-            if let Some(origin) = origin {
-                cors.permit(&origin, response.headers_mut());
+            let mut response = self.respond(request).await;
+            for (name, value) in &self.extra {
+                response.headers_mut().insert(name, value.clone());
             }
             response
         })
