@@ -109,6 +109,10 @@ impl Exporter for Otlp {
         Box::pin(self.ask(signal))
     }
 
+    fn blames_content(&self, status: u16) -> bool {
+        status == u16::from(Code::InvalidArgument.number())
+    }
+
     fn concurrency_max(&self) -> usize {
         self.concurrency
     }

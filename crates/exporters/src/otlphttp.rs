@@ -222,6 +222,11 @@ impl Exporter for OtlpHttp {
         Box::pin(self.ask(signal))
     }
 
+    /// 400 is the specification's word for data that can never be taken; some answer 422.
+    fn blames_content(&self, status: u16) -> bool {
+        matches!(status, 400 | 422)
+    }
+
     fn concurrency_max(&self) -> usize {
         self.concurrency
     }

@@ -5,6 +5,7 @@ pub(crate) mod ack;
 pub(crate) mod backoff;
 pub(crate) mod direct;
 pub(crate) mod parcel;
+pub(crate) mod search;
 pub(crate) mod source;
 pub(crate) mod tries;
 pub(crate) mod window;

@@ -29,6 +29,12 @@ pub trait Exporter: Send + Sync + 'static {
         Box::pin(std::future::ready(Probe::Local))
     }
 
+    /// Whether a refusal with this status may be about some of the records only, so that the others
+    /// would be taken without them. Then the engine looks for those, and buries no others.
+    fn blames_content(&self, _status: u16) -> bool {
+        false
+    }
+
     /// Deliveries in flight at once; one keeps order.
     fn concurrency_max(&self) -> usize {
         10
@@ -150,7 +156,8 @@ pub enum Verdict {
     },
     /// Never: goes to the dead-letter log with this reason.
     Refused {
-        /// The destination's status code, zero for none. 413 makes the engine halve the delivery.
+        /// The destination's status code, zero for none. 413 makes the engine halve the delivery,
+        /// and so does what [`Exporter::blames_content`] says.
         status: u16,
         /// Why, for people.
         reason: String,

@@ -74,6 +74,13 @@ impl Parcel {
         (records > 1).then(|| (self.range(0..records / 2), self.range(records / 2..records)))
     }
 
+    /// Two parcels with about half of the parts each; `None` for a single part.
+    pub(crate) fn halves_between_parts(&self) -> Option<(Self, Self)> {
+        let parts = &self.delivery.parts;
+        let first = parts.iter().take(parts.len() / 2).map(|part| part.records).sum();
+        (parts.len() > 1).then(|| (self.range(0..first), self.range(first..self.records())))
+    }
+
     /// The records of `range`, counted over all parts.
     pub(crate) fn range(&self, range: Range<u32>) -> Self {
         let mut parts = Vec::new();

@@ -1,7 +1,8 @@
 //! Tries a parcel until every record in it is settled: delivered, or in the dead-letter log.
 //!
 //! Retries have no end. A parcel that keeps failing while others succeed is halved until its
-//! culprit stands alone, which is then dead-lettered; a parcel too large is halved at once.
+//! culprit stands alone, which is then dead-lettered; a parcel too large is halved at once, and so
+//! is one whose content is refused (`search`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use crate::catalog::WhenFull;
 use crate::delivery::backoff;
 use crate::delivery::direct::Direct;
 use crate::delivery::parcel::{Origin, Parcel};
+use crate::delivery::search::Pieces;
 use crate::engine::Hub;
 use crate::exporter::{Exporter, Part, Verdict};
 use crate::ledger::{self, Sheet};
@@ -112,24 +114,27 @@ impl Tries {
 
     /// Settles every record of the parcel, or leaves what is left where a restart finds it.
     pub(crate) async fn settle(&self, parcel: Parcel) {
-        let mut waiting = vec![parcel];
-        while let Some(next) = waiting.pop() {
-            self.settle_one(next, &mut waiting).await;
+        let mut pieces = Pieces::of(parcel);
+        while let Some(next) = pieces.next() {
+            self.settle_one(next, &mut pieces).await;
         }
     }
 
-    async fn settle_one(&self, mut parcel: Parcel, waiting: &mut Vec<Parcel>) {
+    async fn settle_one(&self, mut parcel: Parcel, pieces: &mut Pieces) {
         let successes = self.successes.load(Ordering::Relaxed);
         while !parcel.is_abandoned() {
             if self.overflows(&parcel) {
                 return self.give_way(&parcel).await;
             }
             let (after, reason) = match self.attempt(&parcel).await {
-                Verdict::Delivered => return self.delivered(&parcel),
-                Verdict::Refused { status, reason } => {
-                    return self.refused(parcel, status, &reason, waiting).await;
+                Verdict::Delivered => {
+                    pieces.taken();
+                    return self.delivered(&parcel);
                 }
-                Verdict::Split(verdicts) => return self.split(&parcel, verdicts, waiting).await,
+                Verdict::Refused { status, reason } => {
+                    return self.refused(&parcel, status, &reason, pieces).await;
+                }
+                Verdict::Split(verdicts) => return self.split(&parcel, verdicts, pieces).await,
                 Verdict::Retry { after, reason } => (after, reason),
             };
             self.note_failure(&mut parcel, &reason);
@@ -144,7 +149,7 @@ impl Tries {
             }
             // Others may have succeeded meanwhile: then to send it whole again would prove nothing.
             if self.is_suspect(&parcel, successes) {
-                return self.isolate(&parcel, &reason, waiting).await;
+                return self.isolate(&parcel, &reason, pieces).await;
             }
         }
     }
@@ -234,25 +239,28 @@ impl Tries {
         }
     }
 
-    async fn refused(&self, parcel: Parcel, status: u16, reason: &str, waiting: &mut Vec<Parcel>) {
-        if status == TOO_LARGE
-            && let Some((first, second)) = parcel.halves()
-        {
-            waiting.push(second);
-            waiting.push(first);
-            return;
-        }
+    async fn refused(&self, parcel: &Parcel, status: u16, reason: &str, pieces: &mut Pieces) {
         // The destination answered, so it lives: its other parcels are not suspect.
         self.counters.up.set(1);
         self.health.recover();
-        self.bury(&parcel, status, reason).await;
+        let both = if status == TOO_LARGE {
+            parcel.halves()
+        } else if self.exporter.blames_content(status) {
+            pieces.divide(parcel)
+        } else {
+            None
+        };
+        match both {
+            Some(both) => pieces.push_both(both),
+            None => self.bury(parcel, status, reason).await,
+        }
     }
 
     async fn split(
         &self,
         parcel: &Parcel,
         verdicts: Vec<(std::ops::Range<u32>, Verdict)>,
-        waiting: &mut Vec<Parcel>,
+        pieces: &mut Pieces,
     ) {
         self.note_success();
         let mut next = 0;
@@ -267,11 +275,11 @@ impl Tries {
             match verdict {
                 Verdict::Delivered => self.delivered(&some),
                 Verdict::Refused { status, reason } => self.bury(&some, status, &reason).await,
-                Verdict::Retry { .. } | Verdict::Split(_) => waiting.push(some),
+                Verdict::Retry { .. } | Verdict::Split(_) => pieces.push(some),
             }
         }
         self.delivered_range(parcel, next..parcel.records());
-        if !waiting.is_empty() {
+        if !pieces.is_empty() {
             self.hub.clock.sleep(backoff::wait(1, None, &*self.random)).await;
         }
     }
@@ -283,7 +291,7 @@ impl Tries {
     }
 
     /// Halves a suspect parcel; a lone suspect record is the culprit.
-    async fn isolate(&self, parcel: &Parcel, reason: &str, waiting: &mut Vec<Parcel>) {
+    async fn isolate(&self, parcel: &Parcel, reason: &str, pieces: &mut Pieces) {
         let Some((mut first, mut second)) = parcel.halves() else {
             let reason =
                 format!("failed {} times while others were delivered: {reason}", parcel.tries);
@@ -292,8 +300,7 @@ impl Tries {
         // Their parent used up the patience: one more failure halves them again.
         first.tries = SUSPECT_TRIES - 1;
         second.tries = SUSPECT_TRIES - 1;
-        waiting.push(second);
-        waiting.push(first);
+        pieces.push_both((first, second));
     }
 
     /// Writes every part to the dead-letter log, durably, and settles it. Waits while the log

@@ -17,6 +17,8 @@ mod promises;
 #[cfg(test)]
 mod records;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod replays;
 #[cfg(test)]
 mod seeds;

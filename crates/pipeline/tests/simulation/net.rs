@@ -26,6 +26,8 @@ pub(crate) struct Mood {
     pub(crate) wish: Option<Duration>,
     /// Records that it refuses for good, by id.
     pub(crate) refuses: fn(u64) -> bool,
+    /// Whether it says which it refuses, and takes the others; or else takes none.
+    pub(crate) names_refused: bool,
     /// Records that bring it down, by id.
     pub(crate) dies_of: fn(u64) -> bool,
     /// Records above which it answers 413.
@@ -42,6 +44,7 @@ impl Default for Mood {
             answer_lost_percent: 0,
             wish: None,
             refuses: |_| false,
+            names_refused: true,
             dies_of: |_| false,
             records_max: usize::MAX,
             concurrency: 4,
@@ -114,6 +117,10 @@ impl Exporter for Wire {
         })
     }
 
+    fn blames_content(&self, status: u16) -> bool {
+        status == 400
+    }
+
     fn concurrency_max(&self) -> usize {
         self.to.mood.lock().concurrency
     }
@@ -135,7 +142,10 @@ impl Wire {
             return Verdict::Refused { status: 413, reason: "too large".into() };
         }
         let refused: Vec<u64> = ids.iter().copied().filter(|id| (mood.refuses)(*id)).collect();
-        let taken: Vec<u64> = ids.iter().copied().filter(|id| !(mood.refuses)(*id)).collect();
+        let mut taken: Vec<u64> = ids.iter().copied().filter(|id| !(mood.refuses)(*id)).collect();
+        if !mood.names_refused && !refused.is_empty() {
+            taken.clear();
+        }
         if drawn < mood.retry_percent + mood.answer_lost_percent {
             self.note(ids, &taken);
             self.to.seen.lock().unanswered += taken.len() as u64;

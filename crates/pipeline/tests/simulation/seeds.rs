@@ -38,6 +38,7 @@ fn mood(random: &SystemRandom) -> Mood {
         answer_lost_percent: drawn / 17 % 10,
         wish: drawn.is_multiple_of(3).then(|| Duration::from_millis(drawn / 19 % 60_000)),
         refuses: if drawn.is_multiple_of(2) { |id| id % 23 == 5 } else { |_| false },
+        names_refused: true,
         dies_of: |_| false,
         records_max: if drawn.is_multiple_of(5) { 7 } else { usize::MAX },
         concurrency: 1 + usize::try_from(drawn / 23 % 6).unwrap(),
