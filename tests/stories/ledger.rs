@@ -57,7 +57,8 @@ fn state(page: &Value, destination: &str) -> String {
     )
 }
 
-fn files(bessemer: &Bessemer) -> Vec<(PathBuf, Vec<u8>)> {
+/// Every file in the data directory.
+pub(crate) fn files(bessemer: &Bessemer) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![bessemer.storage()];
     while let Some(folder) = folders.pop() {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use crate::ledger::files;
 use crate::load::{Http, request};
 use crate::process::{Bessemer, free_address, wait_until};
 use crate::sink::Sink;
@@ -54,9 +55,11 @@ fn ask(bessemer: &Bessemer, words: &[&str]) -> String {
 }
 
 fn command(bessemer: &Bessemer, words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bessemer"));
-    command.args(words).arg("--server").arg(bessemer.admin.to_string());
-    command.output().unwrap()
+    run(&[words, &["--server", &bessemer.admin.to_string()]].concat())
+}
+
+fn run(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bessemer")).args(words).output().unwrap()
 }
 
 fn json(bessemer: &Bessemer, words: &[&str]) -> serde_json::Value {
@@ -158,6 +161,49 @@ fn a_replay_cut_off_by_kill_9_is_resumed_by_its_id() {
     wait_until(PATIENT, "replayed", || sink.has_all(all.iter()));
     assert_eq!(dead_records(&bessemer), 0);
     assert_eq!(bessemer.stop(), 0);
+}
+
+/// Scenario: a sealed directory with dead letters is asked through its process, then, after a
+/// `kill -9`, by itself.
+/// Promise: the answers are the same, not a byte of the directory changes, and it is refused while
+/// a process runs on it, and without its key.
+#[test]
+fn dead_letters_are_told_alike_by_a_process_and_by_the_directory_it_left() {
+    let _alone = crate::alone();
+    let sink = Sink::start();
+    sink.refuse_with_400(Some(is_refused));
+    let http = free_address();
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key.path(), "ab".repeat(32)).unwrap();
+    let sealed = ["--journal.key-file".to_owned(), key.path().display().to_string()];
+    let mut bessemer = Bessemer::new(config(http, &sink)).with_arguments(&[&sealed[0], &sealed[1]]);
+    bessemer.start();
+    send(http, 5..9);
+    wait_until(PATIENT, "dead", || bessemer.metric("bessemer_dead_records_total", "") > 3.0);
+    let questions: [&[&str]; 4] = [
+        &["dlq", "list"],
+        &["dlq", "list", "-o", "json", "--destination", DESTINATION, "--status", "400"],
+        &["dlq", "show", "-o", "json", "--where", "body != nil"],
+        &["dlq", "show", "--reason", "no such reason"],
+    ];
+    let answers = questions.map(|words| ask(&bessemer, words));
+    assert!(answers[1].contains("\"records\": 1,"), "{}", answers[1]);
+    assert!(answers[2].contains("logRecords"), "{}", answers[2]);
+    let storage = bessemer.storage().display().to_string();
+    let at = ["--storage.path", &storage, &sealed[0], &sealed[1]];
+    let refusal = run(&[questions[0], &at].concat());
+    assert!(!refusal.status.success());
+    assert!(String::from_utf8_lossy(&refusal.stderr).contains("--server"), "{refusal:?}");
+    bessemer.kill();
+    let before = files(&bessemer);
+    for (words, answer) in questions.iter().zip(answers) {
+        let output = run(&[words, &at[..]].concat());
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), answer, "{words:?}");
+    }
+    let unsealed = run(&[questions[0], &at[..2]].concat());
+    assert!(String::from_utf8_lossy(&unsealed.stderr).contains("key"), "{unsealed:?}");
+    assert!(before == files(&bessemer), "reading has changed the directory");
 }
 
 /// Promise: drop without a selection is refused; the journal is replayed as far as it is retained.

@@ -6,6 +6,9 @@ use bessemer_runtime::{ByteSize, Span};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod holder;
+
+pub(crate) use holder::Holder;
 mod ledger;
 
 pub(crate) use ledger::{Form as LedgerForm, Ledger, Reconcile, Show, Source};

@@ -17,6 +17,7 @@ use crate::arguments::{
 use crate::{demo, load, output, run, wire};
 
 mod convert;
+mod directory;
 mod dlq;
 mod journal;
 mod ledger;

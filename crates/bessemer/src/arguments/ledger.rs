@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Keys;
+use super::Holder;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ledger {
@@ -19,19 +19,8 @@ pub(crate) enum Ledger {
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub(crate) struct Source {
-    /// Address of the admin port of the running process.
-    #[arg(
-        long = "server",
-        value_name = "ADDR",
-        default_value = "127.0.0.1:12345",
-        conflicts_with = "storage"
-    )]
-    pub(crate) server: String,
-    /// Reads the data directory of a process that does not run; nothing in it is changed.
-    #[arg(long = "storage.path", value_name = "DIR")]
-    pub(crate) storage: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) keys: Keys,
+    pub(crate) holder: Holder,
     /// Form of the answer.
     #[arg(short, long, value_enum, default_value = "table")]
     pub(crate) output: Form,

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::Holder;
+
 /// Where the admin port of the process is.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Server {
@@ -66,10 +68,11 @@ pub(crate) struct List {
     #[command(flatten)]
     pub(crate) letters: Letters,
     #[command(flatten)]
-    pub(crate) server: Server,
+    pub(crate) holder: Holder,
     /// Letters at most, up to 10000.
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub(crate) limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 100,
+        value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
     /// Form of the list.
     #[arg(short, long, value_enum, default_value = "table")]
     pub(crate) output: Form,

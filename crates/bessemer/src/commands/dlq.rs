@@ -1,12 +1,16 @@
 //! `bessemer dlq` and `bessemer replay`: what was refused, and sending records again.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use bessemer_pipeline::replay::{LetterRow, Order, Phase, Replay, Selection, Source};
+use bessemer_pipeline::replay::{LetterRow, Order, Phase, Replay, Selection, Shown, Source};
+use bessemer_runtime::{Clock, SystemClock};
 use serde_json::json;
 
+use super::directory;
 use super::server::Server;
 use crate::arguments::{
     Dlq, DlqDrop, DlqForm, DlqReplay, Letters, ListLetters, Records, Replay as ReplayArguments,
@@ -29,7 +33,7 @@ pub(super) fn dlq(arguments: &Dlq) -> anyhow::Result<ExitCode> {
 }
 
 fn list(arguments: &ListLetters) -> anyhow::Result<ExitCode> {
-    let rows = letters(arguments, false)?;
+    let rows = letters(arguments, Shown::Facts)?;
     output::print(&match arguments.output {
         DlqForm::Json => format!("{}\n", serde_json::to_string_pretty(&rows)?),
         DlqForm::Table => table(&rows),
@@ -38,7 +42,7 @@ fn list(arguments: &ListLetters) -> anyhow::Result<ExitCode> {
 }
 
 fn show(arguments: &ListLetters) -> anyhow::Result<ExitCode> {
-    let rows = letters(arguments, true)?;
+    let rows = letters(arguments, Shown::Records)?;
     output::print(&match arguments.output {
         DlqForm::Json => format!("{}\n", serde_json::to_string_pretty(&rows)?),
         DlqForm::Table => rows.iter().map(page).collect::<Result<Vec<_>, _>>()?.join("\n"),
@@ -46,10 +50,29 @@ fn show(arguments: &ListLetters) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn letters(arguments: &ListLetters, with_records: bool) -> anyhow::Result<Vec<LetterRow>> {
+fn letters(arguments: &ListLetters, shown: Shown) -> anyhow::Result<Vec<LetterRow>> {
+    match &arguments.holder.storage {
+        Some(storage) => letters_in(storage, arguments, shown),
+        None => letters_of_process(arguments, shown),
+    }
+}
+
+fn letters_in(
+    storage: &Path,
+    arguments: &ListLetters,
+    shown: Shown,
+) -> anyhow::Result<Vec<LetterRow>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let now = clock.unix_nanos();
+    let journal = directory::open(storage, &arguments.holder.keys, clock)?;
+    let (selection, limit) = (selection(&arguments.letters), usize::from(arguments.limit));
+    Ok(bessemer_pipeline::replay::letters(&journal, &selection, now, limit, shown)?)
+}
+
+fn letters_of_process(arguments: &ListLetters, shown: Shown) -> anyhow::Result<Vec<LetterRow>> {
     let Selection { destination, number, from, until, reason, status, class, condition } =
         selection(&arguments.letters);
-    let server = Server::at(&arguments.server.server)?;
+    let server = Server::at(&arguments.holder.server)?;
     server.get(
         LETTERS,
         &[
@@ -62,7 +85,7 @@ fn letters(arguments: &ListLetters, with_records: bool) -> anyhow::Result<Vec<Le
             ("class", class),
             ("where", condition),
             ("limit", Some(arguments.limit.to_string())),
-            ("records", Some(with_records.to_string())),
+            ("records", Some((shown == Shown::Records).to_string())),
         ],
     )
 }

@@ -1,20 +1,15 @@
 //! Who answers: the admin port of a running process, or a data directory that nobody runs on.
 
-use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use bessemer_config::SystemEnvironment;
-use bessemer_journal::{Journal, RealDisk};
 use bessemer_net::dial::{Client, Request, Settings};
 use bessemer_pipeline::ledger::since;
 use bessemer_pipeline::{Ledger, LedgerPage, LedgerQuery};
 use bessemer_runtime::{ByteSize, Clock, SystemClock, SystemRandom};
 
-use crate::arguments::Source;
-use crate::keys;
+use crate::arguments::{Holder, Source};
+use crate::commands::directory;
 
 /// Bytes of an answer that are read at most.
 const ANSWER_MIB_MAX: u64 = 64;
@@ -28,26 +23,19 @@ pub(super) enum Asker {
 impl Asker {
     pub(super) fn new(source: &Source) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let random = Arc::new(SystemRandom::default());
-        if let Some(storage) = &source.storage {
-            let dir = storage.join("journal");
-            refuse_live(&dir)?;
-            let options = bessemer_journal::Options {
-                keys: keys::source(&source.keys, &SystemEnvironment)?,
-                ..bessemer_journal::Options::new(dir)
-            };
-            let disk = Arc::new(RealDisk);
-            let (journal, _) = Journal::read_only(disk, Arc::clone(&clock), random, options)?;
+        let Holder { server, storage, keys } = &source.holder;
+        if let Some(storage) = storage {
+            let journal = directory::open(storage, keys, Arc::clone(&clock))?;
             return Ok(Self::Directory(Ledger::of(journal, clock)));
         }
         let settings = Settings {
-            endpoint: format!("http://{}", source.server),
+            endpoint: format!("http://{server}"),
             max_response_body_size: ByteSize::mib(ANSWER_MIB_MAX),
             ..Settings::default()
         };
-        let client = Client::new(&settings, clock, random)?;
+        let client = Client::new(&settings, clock, Arc::new(SystemRandom::default()))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self::Process { client, runtime, server: source.server.clone() })
+        Ok(Self::Process { client, runtime, server: server.clone() })
     }
 
     /// The time that `--since` names.
@@ -85,25 +73,6 @@ impl Asker {
                     .with_context(|| format!("{server} does not answer as a ledger does"))
             }
         }
-    }
-}
-
-// What a process changes under our hands would be read wrongly, and it can be asked itself.
-fn refuse_live(journal: &Path) -> anyhow::Result<()> {
-    if !journal.is_dir() {
-        bail!("there is no journal in {}", journal.display());
-    }
-    let lock = match File::open(journal.join("lock")) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).context("the lock of the journal cannot be read"),
-    };
-    match lock.try_lock_shared() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => {
-            bail!("a process runs on {}; ask it with --server", journal.display())
-        }
-        Err(TryLockError::Error(error)) => Err(error).context("the lock cannot be asked"),
     }
 }
 
