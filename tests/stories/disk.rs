@@ -21,7 +21,7 @@ const PADDING: usize = 1_000;
 /// What a drained journal leaves: cursors and one segment with little in it.
 const DRAINED: u64 = 8 << 20;
 
-fn config(http: SocketAddr, sink: &Sink) -> String {
+pub(crate) fn config(http: SocketAddr, sink: &Sink) -> String {
     format!(
         r#"
 otelcol.receiver.otlp "in" {{
@@ -41,7 +41,7 @@ otelcol.exporter.otlphttp "out" {{
 }
 
 /// Whether a tool these stories need is there; in a full proof it must be.
-fn is_there(tool: &str, arguments: &[&str]) -> bool {
+pub(crate) fn is_there(tool: &str, arguments: &[&str]) -> bool {
     let works = Command::new(tool).args(arguments).output().is_ok_and(|ran| ran.status.success());
     assert!(works || !is_full_proof(), "this story needs {tool} {arguments:?} to work");
     if !works {
@@ -52,19 +52,24 @@ fn is_there(tool: &str, arguments: &[&str]) -> bool {
 }
 
 /// A client that remembers what was acknowledged.
-struct Client {
+pub(crate) struct Client {
     http: SocketAddr,
     connection: Option<Http>,
-    next: u64,
-    acked: Vec<u64>,
+    pub(crate) next: u64,
+    pub(crate) acked: Vec<u64>,
 }
 
 impl Client {
-    fn new(http: SocketAddr) -> Self {
+    pub(crate) fn new(http: SocketAddr) -> Self {
         Self { http, connection: None, next: 1, acked: Vec::new() }
     }
 
-    fn send(&mut self, records: u64) -> Answer {
+    /// The process it was connected to is gone.
+    pub(crate) fn reconnect(&mut self) {
+        self.connection = None;
+    }
+
+    pub(crate) fn send(&mut self, records: u64) -> Answer {
         let ids = self.next..self.next + records;
         self.next = ids.end;
         let mut connection =
