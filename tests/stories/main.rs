@@ -16,6 +16,7 @@ mod ledger;
 mod load;
 #[path = "../support/process.rs"]
 mod process;
+mod reach;
 mod read_only;
 mod redirects;
 mod replay;

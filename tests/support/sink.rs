@@ -50,7 +50,20 @@ struct Shared {
 
 impl Sink {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), None)
+    }
+
+    /// Begins at an address that others may know already.
+    pub fn at(address: SocketAddr) -> Self {
+        Self::on(TcpListener::bind(address).unwrap(), None)
+    }
+
+    /// Takes TLS connections.
+    pub fn secure(tls: Arc<rustls::ServerConfig>) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), Some(tls))
+    }
+
+    fn on(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let accepting = Arc::clone(&shared);
@@ -60,7 +73,15 @@ impl Sink {
                     return;
                 }
                 let (Ok(stream), shared) = (stream, Arc::clone(&accepting)) else { continue };
-                std::thread::spawn(move || serve(stream, &shared));
+                drop(stream.set_nodelay(true));
+                let tls = tls.clone();
+                std::thread::spawn(move || match tls {
+                    None => serve(stream, &shared),
+                    Some(tls) => {
+                        let session = rustls::ServerConnection::new(tls).unwrap();
+                        serve(rustls::StreamOwned::new(session, stream), &shared);
+                    }
+                });
             }
         });
         Self { address, shared }
@@ -116,8 +137,7 @@ impl Drop for Sink {
     }
 }
 
-fn serve(stream: TcpStream, shared: &Shared) {
-    drop(stream.set_nodelay(true));
+fn serve(stream: impl Read + Write, shared: &Shared) {
     let mut stream = BufReader::new(stream);
     while let Some(body) = read_request(&mut stream) {
         shared.requests.fetch_add(1, Ordering::Relaxed);
@@ -147,7 +167,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
     }
 }
 
-fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+fn read_request(stream: &mut impl BufRead) -> Option<Vec<u8>> {
     let mut length = 0;
     let mut line = String::new();
     loop {

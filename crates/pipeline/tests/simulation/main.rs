@@ -6,6 +6,8 @@
 //! `BESSEMER_SOAK_SEED` make it run that long from there, for `cargo xtask soak`.
 
 #[cfg(test)]
+mod broker;
+#[cfg(test)]
 mod budgets;
 mod clock;
 #[cfg(test)]

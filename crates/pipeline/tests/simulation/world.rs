@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -243,7 +244,11 @@ fn storage() -> PathBuf {
 impl Live {
     /// Sends a batch of new records and notes the answer.
     pub(crate) async fn send(&self, size: u64) -> Result<(), Refusal> {
-        let ids = self.ledger.claim(size);
+        self.hand_over(self.ledger.claim(size)).await
+    }
+
+    /// Sends a batch of these records, which may have been sent before, and notes the answer.
+    pub(crate) async fn hand_over(&self, ids: Range<u64>) -> Result<(), Refusal> {
         self.poke.notify_one();
         let sent = self.outlet.send(records::incoming(ids.clone()));
         let waiting = self.poke.clone();
@@ -258,7 +263,7 @@ impl Live {
             }
         };
         answer.map(|count| {
-            assert_eq!(u64::from(count), size);
+            assert_eq!(u64::from(count), ids.end - ids.start);
             self.ledger.ack(ids);
         })
     }
