@@ -1,4 +1,5 @@
-//! Sources of the journal's keys: a file, a directory of files, or text such as a variable holds.
+//! Sources of the journal's keys: a file, a directory of files, text such as a variable holds, or
+//! Vault.
 //!
 //! A key is 32 bytes, written raw, as 64 hexadecimal digits, or as base64. Where there are several,
 //! the last one in the order of their ids is current, so that ids which begin with a date rotate by
@@ -13,8 +14,10 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 mod file;
+mod vault;
 
 pub use file::KeyFiles;
+pub use vault::{VaultAccess, VaultKey, VaultToken, VaultTransit, VaultUrlError};
 
 /// The id of a key that has no name.
 const UNNAMED: &str = "default";

@@ -155,11 +155,22 @@ pub(crate) struct Process {
 pub(crate) struct Keys {
     /// Seals the journal with the key in this file, or with the last by name in this directory,
     /// whose other keys open what is older. A key is 32 bytes, raw, as base64 or as hexadecimal.
-    #[arg(long = "journal.key-file", value_name = "PATH", conflicts_with = "key_variable")]
+    #[arg(long = "journal.key-file", value_name = "PATH", group = "sealed")]
     pub(crate) key_file: Option<PathBuf>,
     /// Seals the journal with the key in this environment variable; `id=key,id=key` names several.
-    #[arg(long = "journal.key-env", value_name = "NAME")]
+    #[arg(long = "journal.key-env", value_name = "NAME", group = "sealed")]
     pub(crate) key_variable: Option<String>,
+    /// Seals each segment of the journal with a data key of this transit key of Vault, named as
+    /// https://HOST:PORT/MOUNT/NAME. The token is in `VAULT_TOKEN` unless a file is given, a
+    /// namespace in `VAULT_NAMESPACE`.
+    #[arg(long = "journal.key-vault", value_name = "URL", group = "sealed")]
+    pub(crate) vault_key: Option<String>,
+    /// Reads the token for Vault from this file at each use, as an agent of Vault renews it.
+    #[arg(long = "journal.vault-token-file", value_name = "PATH", requires = "vault_key")]
+    pub(crate) vault_token_file: Option<PathBuf>,
+    /// Trusts the authorities in this PEM file when it asks Vault, instead of those of the system.
+    #[arg(long = "journal.vault-ca-file", value_name = "PATH", requires = "vault_key")]
+    pub(crate) vault_ca_file: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bessemer_access::keys::{KeyFiles, KeyText};
+use bessemer_access::keys::{KeyFiles, KeyText, VaultAccess, VaultKey, VaultToken, VaultTransit};
 use bessemer_config::{Code, Diagnostic, Environment, Location};
 use bessemer_journal::{KeyError, KeySource};
+use bessemer_runtime::Secret;
 
 use crate::arguments::Keys;
 
@@ -20,6 +21,13 @@ pub(crate) fn source(
             .with_context(|| format!("--journal.key-file {}", path.display()))?;
         return Ok(Some(Arc::new(files)));
     }
+    if let Some(url) = &keys.vault_key {
+        let named = || format!("--journal.key-vault {url}");
+        let key = VaultKey::parse(url).with_context(named)?;
+        let access = vault_access(keys, environment).context(NO_TOKEN).with_context(named)?;
+        let vault = VaultTransit::open(key, access).with_context(named)?;
+        return Ok(Some(Arc::new(vault)));
+    }
     let Some(name) = &keys.key_variable else { return Ok(None) };
     let value = environment.variable(name);
     let value = value.with_context(|| format!("--journal.key-env: {name} is not set"))?;
@@ -31,7 +39,43 @@ pub(crate) fn source(
 pub(crate) fn check(keys: &Keys, environment: &dyn Environment) -> Vec<Diagnostic> {
     let file = keys.key_file.as_deref().map(check_file);
     let variable = keys.key_variable.as_deref().map(|name| check_variable(name, environment));
-    file.unwrap_or_default().into_iter().chain(variable.flatten()).collect()
+    let vault = keys.vault_key.as_deref().map(|url| check_vault(url, keys, environment));
+    let files = file.unwrap_or_default().into_iter().chain(vault.unwrap_or_default());
+    files.chain(variable.flatten()).collect()
+}
+
+/// None where nothing holds a token.
+fn vault_access(keys: &Keys, environment: &dyn Environment) -> Option<VaultAccess> {
+    let variable = |name| environment.variable(name).filter(|value| !value.is_empty());
+    let file = keys.vault_token_file.clone().map(VaultToken::File);
+    let token = file.or_else(|| variable("VAULT_TOKEN").map(Secret::new).map(VaultToken::Text))?;
+    let namespace = variable("VAULT_NAMESPACE");
+    Some(VaultAccess { token, namespace, ca_file: keys.vault_ca_file.clone() })
+}
+
+// Vault itself is not asked: that it is there is no property of the configuration.
+fn check_vault(url: &str, keys: &Keys, environment: &dyn Environment) -> Vec<Diagnostic> {
+    let named = format!("--journal.key-vault {url}");
+    let key = match VaultKey::parse(url) {
+        Ok(key) => key,
+        Err(error) => return vec![finding(Code::WrongValue, error.to_string(), NAME_VAULT)],
+    };
+    let mut found = Vec::new();
+    if vault_access(keys, environment).is_none() {
+        found.push(finding(Code::Missing, format!("{named}: {NO_TOKEN}"), GIVE_TOKEN));
+    }
+    let token_file = keys.vault_token_file.as_ref().filter(|path| !path.is_file());
+    found.extend(token_file.map(|path| {
+        let message =
+            format!("--journal.vault-token-file {}: there is no such file", path.display());
+        finding(Code::Missing, message, GIVE_TOKEN)
+    }));
+    if key.is_plain_text() {
+        let message = format!("{named}: data keys cross the network in the clear");
+        let warning = Diagnostic::warning(Code::Exposed, &Location::nowhere(), message);
+        found.push(warning.with_help("let Vault speak TLS and write https"));
+    }
+    found
 }
 
 fn check_file(path: &Path) -> Vec<Diagnostic> {
@@ -63,6 +107,10 @@ fn check_variable(name: &str, environment: &dyn Environment) -> Option<Diagnosti
 }
 
 const MAKE_FILE: &str = "write one with `umask 077; openssl rand -base64 32 > FILE`";
+const NO_TOKEN: &str = "there is no token for Vault";
+const GIVE_TOKEN: &str = "set VAULT_TOKEN or give --journal.vault-token-file";
+const NAME_VAULT: &str =
+    "a mount of the transit engine and a key in it, as https://HOST:PORT/MOUNT/NAME";
 const MAKE_VARIABLE: &str = "set it to what `openssl rand -base64 32` prints";
 
 fn finding(code: Code, message: String, help: &str) -> Diagnostic {
@@ -107,8 +155,8 @@ mod tests {
         let path = folder.path().join("journal.key");
         let environment =
             FixedEnvironment::default().with("KEY", "ab".repeat(32)).with("BAD", "hunter2");
-        let of_file = || Keys { key_file: Some(path.clone()), key_variable: None };
-        let of_variable = |name: &str| Keys { key_file: None, key_variable: Some(name.into()) };
+        let of_file = || Keys { key_file: Some(path.clone()), ..Keys::default() };
+        let of_variable = |name: &str| Keys { key_variable: Some(name.into()), ..Keys::default() };
         let codes = |keys: &Keys| {
             let found = super::check(keys, &environment);
             assert!(found.iter().all(|finding| finding.help.is_some()), "{found:?}");
@@ -130,5 +178,27 @@ mod tests {
         assert_eq!(codes(&of_file()), [(false, Code::Exposed)]);
         write(&"ab".repeat(32), 0o600);
         assert_eq!(codes(&of_file()), []);
+    }
+
+    /// Promise: without asking Vault it is said what of the arguments cannot work.
+    #[test]
+    fn validate_says_when_a_transit_key_its_token_or_its_transport_is_wrong() {
+        let with_token = FixedEnvironment::default().with("VAULT_TOKEN", "hunter2");
+        let codes = |url: &str, file: Option<&str>, environment: &FixedEnvironment| {
+            let (vault_key, vault_token_file) = (Some(url.into()), file.map(Into::into));
+            let keys = Keys { vault_key, vault_token_file, ..Keys::default() };
+            let found = super::check(&keys, environment);
+            assert!(!format!("{found:?}").contains("hunter2"));
+            found.iter().map(|finding| (finding.is_error(), finding.code)).collect::<Vec<_>>()
+        };
+        let (good, none) = ("https://vault:8200/transit/bessemer", FixedEnvironment::default());
+        assert_eq!(codes(good, None, &with_token), []);
+        assert_eq!(codes("https://vault:8200", None, &with_token), [(true, Code::WrongValue)]);
+        assert_eq!(codes(good, None, &none), [(true, Code::Missing)]);
+        assert_eq!(codes(good, Some("/nowhere/token"), &none), [(true, Code::Missing)]);
+        let plain = "http://vault:8200/transit/bessemer";
+        assert_eq!(codes(plain, None, &with_token), [(false, Code::Exposed)]);
+        let error = source(&Keys { vault_key: Some(good.into()), ..Keys::default() }, &none);
+        assert!(format!("{:#}", error.unwrap_err()).contains("no token for Vault"));
     }
 }
