@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bessemer_journal::disk::mem::{Call, Fault, Rule};
 use bessemer_journal::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
-use bessemer_journal::{Append, AppendError, DeadLetter, DeadLetterError, FullOf, Lane, WhenFull};
+use bessemer_journal::{
+    Append, AppendError, Compression, DeadLetter, DeadLetterError, FullOf, Lane, WhenFull,
+};
 use bytes::Bytes;
 use futures_util::FutureExt;
 
-use crate::harness::{A, B, World, entry, normal};
+use crate::harness::{A, B, Live, World, entry, normal};
 
 #[test]
 fn appends_are_refused_at_the_budget_and_accepted_again_after_deletion() {
@@ -32,6 +34,72 @@ fn appends_are_refused_at_the_budget_and_accepted_again_after_deletion() {
         live.engine.maintain();
     }
     assert_eq!(live.journal.stats().refused_full, 3);
+}
+
+/// Queues appends at once, writes one group, and counts who was told yes and who no.
+fn one_group(world: &World, appends: Vec<Append>) -> (Live, usize, usize) {
+    let mut live = world.open();
+    let journal = live.journal.clone();
+    let mut waiting: Vec<_> =
+        appends.into_iter().map(|append| Box::pin(journal.append(vec![append]))).collect();
+    assert!(waiting.iter_mut().all(|append| append.now_or_never().is_none()), "they wait");
+    live.engine.write();
+    let answers: Vec<_> = waiting.iter_mut().filter_map(FutureExt::now_or_never).collect();
+    let taken = answers.iter().filter(|answer| answer.is_ok()).count();
+    drop(waiting);
+    (live, taken, answers.len() - taken)
+}
+
+/// Promise: entries that wait together share what is left of the budget: no more are taken than fit,
+/// and not many less.
+#[test]
+fn a_group_stays_within_what_is_left_of_the_budget() {
+    for large in [false, true] {
+        let (count, bytes) = if large { (40, 200_000) } else { (2_000, 4_000) };
+        let mut world = World::new(1);
+        world.options.budget_bytes = 4 << 20;
+        world.options.compression = Compression::None;
+        let appends = (0..count).map(|number| normal(number, bytes)).collect();
+        let (live, taken, refused) = one_group(&world, appends);
+        let stored = live.journal.stats().disk_bytes;
+        assert!(refused > 0 && stored <= 4 << 20, "{stored} bytes, {refused} refused");
+        let least = (4 << 20) / bytes / 4;
+        assert!(taken > least, "{taken} of {count} were taken, {least} fit with ease");
+    }
+}
+
+#[test]
+fn a_group_ends_where_its_size_does() {
+    let mut world = World::new(1);
+    world.options.group_bytes = 64 << 10;
+    let appends = (0..10).map(|number| normal(number, 40 << 10)).collect();
+    let (mut live, taken, refused) = one_group(&world, appends);
+    assert_eq!((taken, refused), (2, 0), "the one that reaches the size is the last");
+    while live.engine.write() {}
+    assert_eq!(live.read(A, Lane::Normal).len(), 10, "the others follow");
+}
+
+/// Promise: the header of a segment and the largest footers of two always find room: an entry is taken
+/// when that much is left beside it, and not with a byte less.
+#[test]
+fn room_for_a_header_and_two_footers_is_kept() {
+    const PAGE: u64 = 64 << 10;
+    const FOOTER: u64 = 512 * 18 + 64 + 16 + 16 + 16;
+    const KEPT: u64 = PAGE + 16 + 2 * (FOOTER + 4096);
+    let append = normal(0, 2_000);
+    let bytes = (append.payload.len() + append.meta.len()) as u64;
+    let needed = bytes + bytes / 1024 + 4096;
+    let is_taken = |budget: u64| {
+        let mut world = World::new(1);
+        world.options.budget_bytes = budget;
+        world.open().append(vec![append.clone()]).is_ok()
+    };
+    let (mut low, mut high) = (0, 16 * PAGE);
+    while low + 1 < high {
+        let middle = low.midpoint(high);
+        if is_taken(middle) { high = middle } else { low = middle }
+    }
+    assert_eq!(high, KEPT + needed);
 }
 
 #[test]
@@ -120,6 +188,25 @@ fn trouble_with_the_disk_is_told_until_it_is_over_even_if_nobody_appends() {
         let more = normal(2, 100);
         live.append(vec![more]).unwrap();
         assert_eq!(live.read(A, Lane::Normal).len(), 2, "both that were acknowledged");
+    }
+}
+
+#[test]
+fn a_disk_that_failed_is_asked_every_two_seconds_and_not_more_often() {
+    let world = World::new(1);
+    let mut live = world.open();
+    world.disk.set_capacity(Some(0));
+    live.append(vec![normal(0, 100)]).unwrap_err();
+    let mut is_asked_after = |millis: u64| {
+        let before = world.disk.calls();
+        world.clock.advance(Duration::from_millis(millis));
+        live.engine.write();
+        world.disk.calls() > before
+    };
+    assert!(!is_asked_after(0));
+    for _ in 0..2 {
+        assert!(!is_asked_after(1_999));
+        assert!(is_asked_after(1));
     }
 }
 

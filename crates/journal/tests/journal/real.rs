@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bessemer_journal::{
-    AppendError, DeadLetter, Journal, Lane, OpenError, Options, RealDisk, SinkSpec, Stored,
+    AppendError, DeadLetter, Journal, Lane, MemDisk, OpenError, Options, RealDisk, SinkSpec, Stored,
 };
 use bessemer_runtime::{SystemClock, SystemRandom};
 
@@ -68,6 +68,30 @@ async fn a_waiting_reader_gets_what_is_appended_and_ends_at_close() {
     let (end, ()) = within(futures_util::future::join(reader.next(), closing.close())).await;
     assert!(end.is_none());
     assert!(matches!(journal.append(vec![normal(0, 1)]).await, Err(AppendError::Closed)));
+}
+
+/// Scenario: the disk is full, an append is refused, and nobody appends again; then there is room.
+/// Promise: the journal finds that out by itself, so that whoever asks is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_well_again_is_noticed_although_nobody_appends() {
+    let disk = MemDisk::new();
+    let clock = Arc::new(SystemClock::default());
+    let random = Arc::new(SystemRandom::default());
+    let options = Options { preallocate: false, ..Options::new("/j") };
+    let opened =
+        Journal::open(Arc::new(disk.clone()), clock, random, options, &[SinkSpec::new("a")]);
+    let (journal, _) = opened.unwrap();
+    disk.set_capacity(Some(0));
+    within(journal.append(vec![normal(0, 100)])).await.unwrap_err();
+    assert!(journal.trouble().is_some());
+    disk.set_capacity(None);
+    within(async {
+        while journal.trouble().is_some() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    within(journal.close()).await;
 }
 
 #[tokio::test]
