@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bessemer_config::{Code, Diagnostic, Graph, Node};
+use bessemer_config::{Code, Diagnostic, Graph, Location, Node, Value};
 use bessemer_pipeline::catalog::BuildError;
 use bessemer_pipeline::{Built, Catalogs, Context, Plan, PlanError};
 use bessemer_record::Tails;
@@ -51,13 +51,30 @@ pub(crate) fn wire(graph: &Graph, context: &Context) -> Result<Wired, Vec<Diagno
 }
 
 fn of_value(node: &Node, error: &bessemer_pipeline::SettingsError) -> Diagnostic {
-    let at = error
-        .path
-        .split('.')
-        .try_fold(&node.settings, |value, name| value.get(name))
-        .map_or(&node.at, |value| &value.at);
+    let at = place(&node.settings, &error.path).unwrap_or(&node.at);
     Diagnostic::error(Code::WrongValue, at, format!("{} {}", error.path, error.problem))
         .with_help(error.remedy.clone())
+}
+
+/// Where the setting at a dotted path with indexes stands, or the innermost one around it that is
+/// written.
+fn place<'s>(settings: &'s Value, path: &str) -> Option<&'s Location> {
+    let mut found = None;
+    let mut value = settings;
+    for step in path.split('.') {
+        let (name, indexes) = step.split_at(step.find('[').unwrap_or(step.len()));
+        let Some(inner) = value.get(name) else { return found };
+        value = inner;
+        found = Some(&value.at);
+        for index in indexes.split(['[', ']']).filter_map(|index| index.parse::<usize>().ok()) {
+            // One block where a list is wanted is no list.
+            let Some(items) = value.as_array() else { continue };
+            let Some(item) = items.get(index) else { return found };
+            value = item;
+            found = Some(&value.at);
+        }
+    }
+    found
 }
 
 fn of_plan(graph: &Graph, error: &PlanError) -> Diagnostic {

@@ -52,6 +52,7 @@ fn order(left: &Value, comparison: Comparison, right: &Value) -> Option<Ordering
         (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
         (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
         (Value::Bytes(left), Value::Bytes(right)) => Some(left.cmp(right)),
+        (Value::Nil, Value::Nil) => Some(Ordering::Equal),
         (Value::Time(left), Value::Time(right)) => Some(left.unix_nano.cmp(&right.unix_nano)),
         (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => {
             number(left).partial_cmp(&number(right))
@@ -65,7 +66,6 @@ fn order(left: &Value, comparison: Comparison, right: &Value) -> Option<Ordering
 
 fn is_equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Nil, Value::Nil) => true,
         (Value::Id(left), Value::Id(right)) => left == right,
         (Value::List(left), Value::List(right)) => {
             left.len() == right.len()

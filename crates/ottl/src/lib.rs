@@ -27,6 +27,8 @@ mod error;
 mod expression;
 pub mod functions;
 mod grok;
+mod guard;
+mod index;
 mod json;
 mod layout;
 mod lexer;
@@ -52,6 +54,8 @@ pub use context::Context;
 pub use error::{CompileError, RunError};
 pub use functions::{Call, Evaluate, Function, Functions, Kind, Parameter};
 pub use limits::Limits;
-pub use program::{Condition, Environment, ErrorMode, Program, Statement, ValueExpression};
+pub use program::{
+    Condition, Conditions, Environment, ErrorMode, Program, Statement, ValueExpression,
+};
 pub use record::Record;
 pub use value::Value;

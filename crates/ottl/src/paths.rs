@@ -48,6 +48,10 @@ pub(crate) enum Shape {
     KindOldText,
     TraceState,
     MetricType,
+    /// The place of a span event among those of its span.
+    Position,
+    /// The URL of the schema of a resource or a scope, which is outside of its message.
+    Schema,
     /// Messages that are only moved.
     Messages,
     /// One message that is only moved.
@@ -99,20 +103,22 @@ const fn data(name: &'static str, numbers: [u32; 5], shape: Shape) -> Entry {
 
 const CACHE: Entry = at("cache", 0, Shape::Cache);
 
-static RESOURCE: [Entry; 4] = [
+static RESOURCE: [Entry; 5] = [
     at("", 0, Shape::Whole),
     CACHE,
     at("attributes", 1, Shape::Attributes),
     at("dropped_attributes_count", 2, Shape::Unsigned(32)),
+    at("schema_url", 0, Shape::Schema),
 ];
 
-static SCOPE: [Entry; 6] = [
+static SCOPE: [Entry; 7] = [
     at("", 0, Shape::Whole),
     CACHE,
     at("name", 1, Shape::Text),
     at("version", 2, Shape::Text),
     at("attributes", 3, Shape::Attributes),
     at("dropped_attributes_count", 4, Shape::Unsigned(32)),
+    at("schema_url", 0, Shape::Schema),
 ];
 
 static LOG: [Entry; 17] = [
@@ -165,7 +171,7 @@ static SPAN: [Entry; 27] = [
     at("flags", 16, Shape::Fixed32),
 ];
 
-static SPAN_EVENT: [Entry; 7] = [
+static SPAN_EVENT: [Entry; 8] = [
     at("", 0, Shape::Whole),
     CACHE,
     at("time_unix_nano", 1, Shape::Nanos),
@@ -173,6 +179,7 @@ static SPAN_EVENT: [Entry; 7] = [
     at("name", 2, Shape::Text),
     at("attributes", 3, Shape::Attributes),
     at("dropped_attributes_count", 4, Shape::Unsigned(32)),
+    at("event_index", 0, Shape::Position),
 ];
 
 static METRIC: [Entry; 10] = [

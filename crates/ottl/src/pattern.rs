@@ -20,7 +20,7 @@ pub(crate) fn regex(pattern: &str) -> Result<Regex, String> {
     })
 }
 
-fn translate(pattern: &str) -> String {
+pub(crate) fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
     let mut is_class = false;

@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::error::RunError;
 use crate::expression::{Expression, Test};
 use crate::functions::Bound;
+use crate::index::Index;
 use crate::limits::Limits;
 use crate::record::Record;
 use crate::value::{Time, Value};
@@ -115,6 +116,59 @@ impl Condition {
     }
 }
 
+/// Conditions of one context, of which one is enough. A record that none of them can hold for costs
+/// about the same, however many they are: see the decision on many statements.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    all: Vec<Condition>,
+    index: Option<Index>,
+}
+
+impl Conditions {
+    /// Conditions that were compiled for the same context.
+    pub fn new(all: Vec<Condition>) -> Self {
+        let index = Index::new(all.iter().map(|condition| Some(&condition.test)));
+        Self { all, index }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The first of them; they share context and bounds.
+    pub(crate) fn first(&self) -> Option<&Condition> {
+        self.all.first()
+    }
+
+    /// Whether one holds for a record; those that fail on it go to `failed` and do not hold.
+    pub fn any<E>(
+        &self,
+        record: &Record<'_>,
+        environment: &Environment,
+        failed: &mut dyn FnMut(&Condition, RunError) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let candidates = match &self.index {
+            Some(index) => index.candidates(record, environment).ok(),
+            None => None,
+        };
+        let mut at = 0;
+        loop {
+            let next = candidates.as_ref().map_or(Some(at), |candidates| candidates.next(at));
+            let Some((number, condition)) = next.and_then(|at| Some((at, self.all.get(at)?)))
+            else {
+                return Ok(false);
+            };
+            match condition.holds(record, environment) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) => failed(condition, error)?,
+            }
+            at = number + 1;
+        }
+    }
+}
+
 /// A compiled value.
 #[derive(Debug, Clone)]
 pub struct ValueExpression {
@@ -153,7 +207,8 @@ impl ValueExpression {
 pub struct Program {
     context: Context,
     statements: Vec<Statement>,
-    conditions: Vec<Condition>,
+    index: Option<Index>,
+    conditions: Conditions,
     error_mode: ErrorMode,
 }
 
@@ -162,13 +217,14 @@ impl Program {
     pub fn new(context: Context, statements: Vec<Statement>, error_mode: ErrorMode) -> Self {
         let mut statements = statements;
         statements.retain(|statement| statement.context == context);
-        Self { context, statements, conditions: Vec::new(), error_mode }
+        let index = Index::new(statements.iter().map(|statement| statement.condition.as_ref()));
+        Self { context, statements, index, conditions: Conditions::default(), error_mode }
     }
 
     /// Lets the statements run only where one of these conditions holds.
     #[must_use]
     pub fn with_conditions(mut self, conditions: Vec<Condition>) -> Self {
-        self.conditions = conditions;
+        self.conditions = Conditions::new(conditions);
         self
     }
 
@@ -192,12 +248,52 @@ impl Program {
         if !self.applies(record, environment, report)? {
             return Ok(());
         }
-        for statement in &self.statements {
-            if let Err(error) = statement.run(record, environment) {
-                self.failed(statement.source(), error, report)?;
+        let Some(index) = &self.index else {
+            return self.run_from(0, record, environment, report);
+        };
+        let mut edits = record.edits();
+        let Ok(mut candidates) = index.candidates(record, environment) else {
+            return self.run_from(0, record, environment, report);
+        };
+        let mut at = 0;
+        loop {
+            // What was found holds for the record as it was; those that always run need no search.
+            if record.edits() != edits && !index.is_always(at) {
+                edits = record.edits();
+                match index.candidates(record, environment) {
+                    Ok(found) => candidates = found,
+                    Err(_) => return self.run_from(at, record, environment, report),
+                }
             }
+            let next = candidates.next(at).and_then(|at| Some((at, self.statements.get(at)?)));
+            let Some((number, statement)) = next else { return Ok(()) };
+            self.run_one(statement, record, environment, report)?;
+            at = number + 1;
         }
-        Ok(())
+    }
+
+    fn run_from(
+        &self,
+        first: usize,
+        record: &mut Record<'_>,
+        environment: &Environment,
+        report: &mut dyn FnMut(&str, &RunError),
+    ) -> Result<(), RunError> {
+        let mut rest = self.statements.iter().skip(first);
+        rest.try_for_each(|statement| self.run_one(statement, record, environment, report))
+    }
+
+    fn run_one(
+        &self,
+        statement: &Statement,
+        record: &mut Record<'_>,
+        environment: &Environment,
+        report: &mut dyn FnMut(&str, &RunError),
+    ) -> Result<(), RunError> {
+        match statement.run(record, environment) {
+            Ok(_) => Ok(()),
+            Err(error) => self.failed(statement.source(), error, report),
+        }
     }
 
     fn applies(
@@ -206,14 +302,10 @@ impl Program {
         environment: &Environment,
         report: &mut dyn FnMut(&str, &RunError),
     ) -> Result<bool, RunError> {
-        for condition in &self.conditions {
-            match condition.holds(record, environment) {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(error) => self.failed(condition.source(), error, report)?,
-            }
-        }
-        Ok(self.conditions.is_empty())
+        let holds = self.conditions.any(record, environment, &mut |condition, error| {
+            self.failed(condition.source(), error, report)
+        })?;
+        Ok(holds || self.conditions.is_empty())
     }
 
     fn failed(

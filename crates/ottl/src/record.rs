@@ -25,6 +25,8 @@ const RESOURCE: usize = 0;
 const SCOPE: usize = 1;
 const OUTER: usize = 2;
 const OWN: usize = 3;
+const RESOURCE_SCHEMA: usize = 4;
+const SCOPE_SCHEMA: usize = 5;
 
 #[derive(Debug, Default)]
 struct Part<'a> {
@@ -36,8 +38,11 @@ struct Part<'a> {
 #[derive(Debug)]
 pub struct Record<'a> {
     context: Context,
-    parts: [Part<'a>; 4],
+    parts: [Part<'a>; 6],
     pub(crate) cache: Vec<(String, Value)>,
+    /// Of a span event: its place among those of its span.
+    position: usize,
+    edits: u32,
     /// Of a data point: its type, in the order of [`Number::ByPoint`].
     point: usize,
     limits: Limits,
@@ -58,9 +63,27 @@ impl<'a> Record<'a> {
     ) -> Self {
         let part = |bytes: &'a [u8]| Part { bytes: Cow::Borrowed(bytes), is_changed: false };
         let point = if context == Context::DataPoint { point_type(outer) } else { 0 };
-        let parts = [part(resource), part(scope), part(outer), part(own)];
+        let parts =
+            [part(resource), part(scope), part(outer), part(own), Part::default(), Part::default()];
         let (steps, added) = (std::cell::Cell::new(0), Vec::new());
-        Self { context, parts, cache: Vec::new(), point, limits: Limits::default(), steps, added }
+        let (cache, limits) = (Vec::new(), Limits::default());
+        Self { context, parts, cache, position: 0, edits: 0, point, limits, steps, added }
+    }
+
+    /// The same with the schemas of its resource and scope, which only these two can name.
+    pub(crate) fn with_schemas(mut self, resource: &'a [u8], scope: &'a [u8]) -> Self {
+        for (place, url) in [(RESOURCE_SCHEMA, resource), (SCOPE_SCHEMA, scope)] {
+            if let Some(part) = self.parts.get_mut(place) {
+                part.bytes = Cow::Borrowed(url);
+            }
+        }
+        self
+    }
+
+    /// The same as this child of what is around it, counted from 0.
+    pub(crate) fn at_position(mut self, position: usize) -> Self {
+        self.position = position;
+        self
     }
 
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
@@ -80,16 +103,29 @@ impl<'a> Record<'a> {
 
     /// Replaces the message of what a context names.
     pub fn replace(&mut self, of: Context, message: Vec<u8>) {
-        let place = self.place(of);
+        self.replace_part(self.place(of), message);
+    }
+
+    fn replace_part(&mut self, place: usize, message: Vec<u8>) {
         if let Some(part) = self.parts.get_mut(place) {
-            part.is_changed |= *part.bytes != *message;
+            let is_changed = *part.bytes != *message;
+            self.edits += u32::from(is_changed);
+            part.is_changed |= is_changed;
             part.bytes = Cow::Owned(message);
         }
     }
 
     /// The new message of what a context names, if statements changed it.
     pub fn take_changed(&mut self, of: Context) -> Option<Vec<u8>> {
-        let place = self.place(of);
+        self.take_part(self.place(of))
+    }
+
+    /// The new URL of the schema of a resource or a scope, if statements changed it.
+    pub(crate) fn take_changed_schema(&mut self, of: Context) -> Option<Vec<u8>> {
+        self.take_part(schema_place(of))
+    }
+
+    fn take_part(&mut self, place: usize) -> Option<Vec<u8>> {
         let part = self.parts.get_mut(place).filter(|part| part.is_changed)?;
         part.is_changed = false;
         Some(std::mem::take(&mut part.bytes).into_owned())
@@ -121,6 +157,16 @@ impl<'a> Record<'a> {
             _ if of == self.context => OWN,
             _ => OUTER,
         }
+    }
+
+    /// How often a statement changed something.
+    pub(crate) fn edits(&self) -> u32 {
+        self.edits
+    }
+
+    /// Steps of work so far, of which [`Limits`] bound the number.
+    pub fn steps(&self) -> u32 {
+        self.steps.get()
     }
 
     /// Counts one step of work.
@@ -174,6 +220,10 @@ impl<'a> Record<'a> {
         });
         evaluated.collect()
     }
+}
+
+fn schema_place(of: Context) -> usize {
+    if of == Context::Resource { RESOURCE_SCHEMA } else { SCOPE_SCHEMA }
 }
 
 /// Which data a metric has, as an index into [`METRIC_DATA`].

@@ -6,7 +6,7 @@ use bessemer_record::edit::{Field, field, fields, replace_fields};
 use crate::context::Context;
 use crate::error::RunError;
 use crate::limits::Limits;
-use crate::program::{Condition, Environment, Program};
+use crate::program::{Condition, Conditions, Environment, Program};
 use crate::record::{METRIC_DATA, Record, metric_kind};
 
 /// The field of a `Span` that holds its events.
@@ -58,6 +58,76 @@ fn with_children(context: Context, item: &[u8], children: &[Field<'_>]) -> Vec<u
     out
 }
 
+/// An item of a draft as a record of a context that is no span event and no data point.
+fn around(context: Context, draft: &Draft, index: usize) -> Record<'_> {
+    if !matches!(context, Context::Resource | Context::Scope) {
+        return Record::of_item(draft, index);
+    }
+    Record::new(context, draft.resource(index), draft.scope(index), &[], &[]).with_schemas(
+        draft.group_resource_schema(draft.resource_group(index)),
+        draft.group_scope_schema(draft.scope_group(index)),
+    )
+}
+
+impl Conditions {
+    /// Whether one holds for an item of a draft (contexts log, span, metric, resource and scope);
+    /// those that fail go to `failed` and do not hold.
+    pub fn any_for_item(
+        &self,
+        draft: &Draft,
+        index: usize,
+        environment: &Environment,
+        failed: &mut dyn FnMut(&Condition, RunError),
+    ) -> bool {
+        let Some(first) = self.first() else { return false };
+        let record = around(first.context(), draft, index).with_limits(first.limits());
+        self.any_counted(&record, environment, failed)
+    }
+
+    fn any_counted(
+        &self,
+        record: &Record<'_>,
+        environment: &Environment,
+        failed: &mut dyn FnMut(&Condition, RunError),
+    ) -> bool {
+        let mut told = |condition: &Condition, error| {
+            failed(condition, error);
+            Ok::<(), std::convert::Infallible>(())
+        };
+        self.any(record, environment, &mut told).unwrap_or_default()
+    }
+
+    /// Removes the span events or data points of an item for which one holds; returns how many stay,
+    /// or none if nothing was removed.
+    pub fn remove_children(
+        &self,
+        draft: &mut Draft,
+        index: usize,
+        environment: &Environment,
+        failed: &mut dyn FnMut(&Condition, RunError),
+    ) -> Option<usize> {
+        let first = self.first()?;
+        let item = draft.item_bytes(index);
+        let (resource, scope) = (draft.resource(index), draft.scope(index));
+        let children = children(first.context(), item);
+        let mut kept = Vec::with_capacity(children.len());
+        for (position, child) in children.iter().enumerate() {
+            let record = Record::new(first.context(), resource, scope, item, child);
+            let record = record.at_position(position).with_limits(first.limits());
+            if !self.any_counted(&record, environment, failed) {
+                kept.push(Field::Bytes(child));
+            }
+        }
+        if kept.len() == children.len() {
+            return None;
+        }
+        let message = with_children(first.context(), item, &kept);
+        let count = kept.len();
+        draft.replace_item(index, |_, out| out.extend_from_slice(&message));
+        Some(count)
+    }
+}
+
 impl Condition {
     /// Whether it holds for an item of a draft (contexts log, span, metric, resource and scope).
     pub fn holds_for_item(
@@ -66,12 +136,7 @@ impl Condition {
         index: usize,
         environment: &Environment,
     ) -> Result<bool, RunError> {
-        let record = match self.context() {
-            context @ (Context::Resource | Context::Scope) => {
-                Record::new(context, draft.resource(index), draft.scope(index), &[], &[])
-            }
-            _ => Record::of_item(draft, index),
-        };
+        let record = around(self.context(), draft, index);
         self.holds(&record.with_limits(self.limits()), environment)
     }
 
@@ -84,39 +149,13 @@ impl Condition {
     ) -> Vec<Result<bool, RunError>> {
         let item = draft.item_bytes(index);
         let (resource, scope) = (draft.resource(index), draft.scope(index));
-        let children = children(self.context(), item).into_iter();
-        let holds = |child: &[u8]| {
+        let children = children(self.context(), item).into_iter().enumerate();
+        let holds = |(position, child): (usize, &[u8])| {
             let record = Record::new(self.context(), resource, scope, item, child);
+            let record = record.at_position(position);
             self.holds(&record.with_limits(self.limits()), environment)
         };
         children.map(holds).collect()
-    }
-
-    /// Removes the span events or data points of an item for which it holds; returns how many stay,
-    /// or none if nothing was removed.
-    pub fn remove_children(
-        &self,
-        draft: &mut Draft,
-        index: usize,
-        environment: &Environment,
-    ) -> Result<Option<usize>, RunError> {
-        let item = draft.item_bytes(index);
-        let (resource, scope) = (draft.resource(index), draft.scope(index));
-        let children = children(self.context(), item);
-        let mut kept = Vec::with_capacity(children.len());
-        for child in &children {
-            let record = Record::new(self.context(), resource, scope, item, child);
-            if !self.holds(&record.with_limits(self.limits()), environment)? {
-                kept.push(Field::Bytes(child));
-            }
-        }
-        if kept.len() == children.len() {
-            return Ok(None);
-        }
-        let message = with_children(self.context(), item, &kept);
-        let count = kept.len();
-        draft.replace_item(index, |_, out| out.extend_from_slice(&message));
-        Ok(Some(count))
     }
 }
 
@@ -133,7 +172,8 @@ impl Program {
             Context::Resource => {
                 for group in 0..draft.resource_groups() {
                     let resource = draft.group_resource(group);
-                    let record = Record::new(Context::Resource, resource, &[], &[], &[]);
+                    let record = Record::new(Context::Resource, resource, &[], &[], &[])
+                        .with_schemas(draft.group_resource_schema(group), &[]);
                     let changes = self.changes(record, 0, environment, report)?;
                     changes.write(draft, 0, group, 0);
                 }
@@ -143,7 +183,10 @@ impl Program {
                     let group = draft.scope_resource(scope);
                     let resource = draft.group_resource(group);
                     let own = draft.group_scope(scope);
-                    let record = Record::new(Context::Scope, resource, own, &[], &[]);
+                    let record = Record::new(Context::Scope, resource, own, &[], &[]).with_schemas(
+                        draft.group_resource_schema(group),
+                        draft.group_scope_schema(scope),
+                    );
                     let changes = self.changes(record, 0, environment, report)?;
                     changes.write(draft, 0, group, scope);
                 }
@@ -201,10 +244,10 @@ impl Program {
             children(context, draft.item_bytes(index)).into_iter().map(<[u8]>::to_vec).collect();
         let mut after = Vec::with_capacity(children.len());
         let mut is_changed = false;
-        for child in children {
+        for (position, child) in children.into_iter().enumerate() {
             let (resource, around) = (draft.group_resource(group), draft.group_scope(scope));
             let item = draft.item_bytes(index);
-            let record = Record::new(context, resource, around, item, &child);
+            let record = Record::new(context, resource, around, item, &child).at_position(position);
             let mut changes = self.changes(record, *room, environment, report)?;
             *room -= changes.added.len();
             let own = changes.own.take();
@@ -242,6 +285,8 @@ struct Changes {
     scope: Option<Vec<u8>>,
     outer: Option<Vec<u8>>,
     own: Option<Vec<u8>>,
+    resource_schema: Option<Vec<u8>>,
+    scope_schema: Option<Vec<u8>>,
     added: Vec<Vec<u8>>,
 }
 
@@ -258,7 +303,9 @@ impl Changes {
         };
         let resource = record.take_changed(Context::Resource);
         let (scope, added) = (record.take_changed(Context::Scope), record.take_added());
-        Self { resource, scope, outer, own, added }
+        let resource_schema = record.take_changed_schema(Context::Resource);
+        let scope_schema = record.take_changed_schema(Context::Scope);
+        Self { resource, scope, outer, own, resource_schema, scope_schema, added }
     }
 
     fn write(self, draft: &mut Draft, index: usize, group: u32, scope: u32) {
@@ -267,6 +314,12 @@ impl Changes {
         }
         if let Some(message) = self.scope {
             draft.replace_scope(scope, |_, out| out.extend_from_slice(&message));
+        }
+        if let Some(url) = self.resource_schema {
+            draft.set_resource_schema(group, &url);
+        }
+        if let Some(url) = self.scope_schema {
+            draft.set_scope_schema(scope, &url);
         }
         if let Some(message) = self.own {
             draft.replace_item(index, |_, out| out.extend_from_slice(&message));

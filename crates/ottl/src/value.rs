@@ -124,6 +124,11 @@ impl Value {
         }
     }
 
+    /// Whether it has a form in a record.
+    pub(crate) fn is_storable(&self) -> bool {
+        !matches!(self, Self::Time(_) | Self::Duration(_) | Self::Id(_) | Self::Messages(_))
+    }
+
     /// About how many bytes it takes.
     pub(crate) fn size(&self) -> usize {
         match self {

@@ -97,6 +97,7 @@ fn values_of_one_type_have_an_order() {
         "\"a\" < \"b\"",
         "0x01 < 0x02",
         "Unix(1) < Unix(2)",
+        "nil <= nil and nil >= nil and not (nil < nil)",
         "Duration(\"1s\") >= Duration(\"1000ms\")",
     ] {
         assert!(holds(condition), "{condition}");
@@ -124,7 +125,7 @@ fn converters_give_what_the_language_says() {
     check("String(nil)", Value::Nil);
     check("Hex(1.1)", "3ff199999999999a");
     check("Hex(true)", "01");
-    check("Concat([\"a\", 1, [2]], \"-\")", "a-1");
+    check("Concat([\"a\", 1, [2], nil], \"-\")", "a-1-[2]-<nil>");
     check("ConvertCase(\"myMetric\", \"snake\")", "my_metric");
     check("ConvertCase(\"my_metric\", \"camel\")", "MyMetric");
     check("Substring(\"123456789\", 0, 3)", "123");
@@ -144,6 +145,54 @@ fn converters_give_what_the_language_says() {
     check("Format(\"%02d-%s\", [7, \"x\"])", "07-x");
 }
 
+/// What a Collector of version 0.149 answers.
+#[test]
+fn texts_of_values_are_those_of_the_collector() {
+    check("String(Unix(5))", "\"1970-01-01T00:00:05Z\"");
+    check("String(Duration(\"1m\"))", "60000000000");
+    check("String({\"u\": \"<&>\"})", "{\"u\":\"\\u003c\\u0026\\u003e\"}");
+    check("Concat([Unix(5), true], \"|\")", "\"1970-01-01T00:00:05Z\"|true");
+    check("Format(\"%s|%d\", [nil, nil])", "%!s(<nil>)|%!d(<nil>)");
+    check("Format(\"%q\", [10])", "'\\n'");
+    check("trace_id.string", "00000000000000000000000000000000");
+    check("Decode(\"h\u{e9}llo\", \"us-ascii\")", "h\u{e9}llo");
+    check("Log(3)", 1.098_612_288_668_109_6);
+    check("Log(42)", 3.737_669_618_283_368_4);
+    check("IsInCIDR(\"nowhere\", [\"10.0.0.0/8\"])", false);
+}
+
+#[test]
+fn camel_case_keeps_letters_and_digits_alone() {
+    for (text, expected) in [
+        ("HTTPServer_name-42x", "HttpserverName42X"),
+        ("1,\\\"a,b\\\",c", "1abc"),
+        ("h\u{e9}llo w", "HlloW"),
+        ("aGVsbG8gd29ybGQ=", "AGvsbG8Gd29YbGq"),
+        (" a b ", "AB"),
+    ] {
+        check(&format!("ToCamelCase(\"{text}\")"), expected);
+    }
+}
+
+#[test]
+fn addresses_are_taken_apart_as_the_collector_does() {
+    for (url, part, expected) in [
+        ("http://a.b/c%20d?x#y", "path", "/c d"),
+        ("http://h/a b", "original", "http://h/a%20b"),
+        ("http://[::1]:80/x.tar.gz", "domain", "::1"),
+        ("mailto:a@b.c", "path", ""),
+        ("HTTP://H.com/", "scheme", "http"),
+        ("HTTP://H.com/", "original", "http://H.com/"),
+        ("hello World", "original", "hello%20World"),
+        ("x/y:z", "path", "x/y:z"),
+    ] {
+        check(&format!("URL(\"{url}\")[\"url.{part}\"]"), expected);
+    }
+    for url in ["", "http://a b/", "http://host:port/", "http://h/%zz", "12:30:00"] {
+        assert!(evaluate(&format!("URL(\"{url}\")"), Limits::default()).is_err(), "{url}");
+    }
+}
+
 #[test]
 fn converters_refuse_what_they_cannot_convert() {
     for source in [
@@ -158,6 +207,9 @@ fn converters_refuse_what_they_cannot_convert() {
         "Split(\"a\", \"|\")[1]",
         "SHA256(1)",
         "Sort([[1]])",
+        "Hex(trace_id)",
+        "IsValidLuhn(\"4x\")",
+        "ParseSimplifiedXML(\"text\")",
     ] {
         assert!(evaluate(source, Limits::default()).is_err(), "{source}");
     }

@@ -14,7 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
-use bessemer_ottl::{Condition, Context as Ottl};
+use bessemer_ottl::{Conditions, Context as Ottl};
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step};
 use bessemer_record::{Draft, Item, Signal};
@@ -23,6 +23,8 @@ use crate::attributes::filter::Filter as Matches;
 use conditions::{Failures, compile_all};
 use legacy::{Metrics, matches_of_logs};
 pub(crate) use settings::Settings;
+
+pub use functions::functions as condition_functions;
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"otelcol.processor.filter "example" {
@@ -52,11 +54,11 @@ struct Filter {
     logs: Matches,
     spans: Matches,
     metrics: Metrics,
-    log_record: Vec<Condition>,
-    metric: Vec<Condition>,
-    datapoint: Vec<Condition>,
-    span: Vec<Condition>,
-    spanevent: Vec<Condition>,
+    log_record: Conditions,
+    metric: Conditions,
+    datapoint: Conditions,
+    span: Conditions,
+    spanevent: Conditions,
     failures: Failures,
 }
 
@@ -64,7 +66,7 @@ impl Filter {
     fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
         let functions = functions::functions();
         let all = |path: &str, context: Ottl, texts: &[String]| {
-            compile_all(path, context, &functions, texts)
+            compile_all(path, context, &functions, texts).map(Conditions::new)
         };
         let Settings { logs, metrics, traces, spans, .. } = settings;
         Ok(Self {
@@ -81,11 +83,11 @@ impl Filter {
     }
 
     /// The conditions on records of a signal, and on what is inside them.
-    fn conditions(&self, signal: Signal) -> (&[Condition], &[Condition]) {
+    fn conditions(&self, signal: Signal) -> (&Conditions, Option<&Conditions>) {
         match signal {
-            Signal::Logs => (&self.log_record, &[]),
-            Signal::Metrics => (&self.metric, &self.datapoint),
-            Signal::Traces => (&self.span, &self.spanevent),
+            Signal::Logs => (&self.log_record, None),
+            Signal::Metrics => (&self.metric, Some(&self.datapoint)),
+            Signal::Traces => (&self.span, Some(&self.spanevent)),
         }
     }
 
@@ -96,35 +98,29 @@ impl Filter {
             Signal::Metrics => self.metrics.keeps(draft, index),
         };
         let (own, inside) = self.conditions(draft.signal());
-        if !is_included || (own.is_empty() && inside.is_empty()) {
+        if !is_included || (own.is_empty() && inside.is_none_or(Conditions::is_empty)) {
             return is_included;
         }
         // Conditions see what earlier steps appended, too.
         draft.settle_tail(index);
         !self.failures.any(own, draft, index, scratch)
-            && self.keeps_inside(inside, draft, index, scratch)
+            && inside.is_none_or(|inside| self.keeps_inside(inside, draft, index, scratch))
     }
 
     /// Removes span events or data points; a metric of which none is left goes with them.
     fn keeps_inside(
         &self,
-        conditions: &[Condition],
+        conditions: &Conditions,
         draft: &mut Draft,
         index: usize,
         scratch: &mut Scratch,
     ) -> bool {
         let now = self.failures.environment();
         let is_metric = draft.signal() == Signal::Metrics;
-        for condition in conditions {
-            match condition.remove_children(draft, index, &now) {
-                Ok(Some(0)) if is_metric => return false,
-                Ok(_) => {}
-                Err(error) => {
-                    self.failures.holds(condition, Err(error), scratch);
-                }
-            }
-        }
-        true
+        let left = conditions.remove_children(draft, index, &now, &mut |condition, error| {
+            self.failures.take(condition, error, scratch);
+        });
+        !(is_metric && left == Some(0))
     }
 }
 

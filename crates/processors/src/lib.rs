@@ -17,6 +17,9 @@ mod resourcedetection;
 mod routing;
 mod transform;
 
+pub use filter::condition_functions;
+pub use transform::statement_functions;
+
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
 use bessemer_record::Signal;
 

@@ -17,8 +17,9 @@ use bessemer_pipeline::{Built, Context as Component, Scratch, SettingsError, Ste
 use bessemer_record::{Draft, Signal};
 
 use crate::filter::conditions::{Failures, compile_all, not_ottl};
+pub use functions::functions as statement_functions;
 pub(crate) use settings::Settings;
-use settings::StatementGroup;
+use settings::{Entry, StatementGroup};
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"otelcol.processor.transform "example" {
@@ -76,6 +77,7 @@ impl Transform {
             return Err(SettingsError::new("flatten_data", "is not available", remedy));
         }
         let functions = functions::functions();
+        let mode = Mode::from(settings.error_mode);
         let mut groups = Vec::new();
         let lists = [
             ("log_statements", Signal::Logs, &settings.log_statements),
@@ -83,10 +85,15 @@ impl Transform {
             ("trace_statements", Signal::Traces, &settings.trace_statements),
         ];
         for (name, signal, list) in lists {
-            for (index, statements) in list.iter().enumerate() {
+            let texts = texts(name, list)?;
+            if !texts.is_empty() {
+                groups.push(plain(name, signal, texts, mode, &functions)?);
+            }
+            for (index, entry) in list.iter().enumerate() {
+                let Entry::Group(statements) = entry else { continue };
                 let path = format!("{name}[{index}]");
-                let mode = statements.error_mode.unwrap_or(settings.error_mode);
-                groups.push(group(&path, signal, statements, mode.into(), &functions)?);
+                let mode = statements.error_mode.map_or(mode, Mode::from);
+                groups.push(group(&path, signal, statements, mode, &functions)?);
             }
         }
         let flat = [
@@ -97,9 +104,9 @@ impl Transform {
         for (name, signal, texts) in flat {
             for (index, text) in texts.iter().enumerate() {
                 let path = format!("statements.{name}[{index}]");
-                let one =
-                    StatementGroup { statements: vec![text.clone()], ..StatementGroup::default() };
-                groups.push(group(&path, signal, &one, settings.error_mode.into(), &functions)?);
+                let text = vec![text.clone()];
+                let group = plain(&path, signal, text, mode, &functions);
+                groups.push(group.map_err(|error| SettingsError { path, ..error })?);
             }
         }
         if groups.is_empty() {
@@ -108,6 +115,36 @@ impl Transform {
         }
         Ok(Self { groups, failures: Failures::new(context, settings.error_mode) })
     }
+}
+
+/// The plain texts of a list, which is then all texts: the Collector takes no mixture either.
+fn texts(name: &str, list: &[Entry]) -> Result<Vec<String>, SettingsError> {
+    let texts = list.iter().filter_map(|entry| match entry {
+        Entry::Text(text) => Some(text.clone()),
+        Entry::Group(_) => None,
+    });
+    let texts: Vec<String> = texts.collect();
+    if texts.is_empty() || texts.len() == list.len() {
+        return Ok(texts);
+    }
+    let remedy = "write all of it as texts, or all of it as groups with statements";
+    Err(SettingsError::new(name, "mixes texts with groups", remedy))
+}
+
+/// Statements without settings of their own: one group, in the one context in which all of them make
+/// sense.
+fn plain(
+    path: &str,
+    signal: Signal,
+    statements: Vec<String>,
+    mode: Mode,
+    functions: &Functions,
+) -> Result<Group, SettingsError> {
+    let settings = StatementGroup { statements, ..StatementGroup::default() };
+    group(path, signal, &settings, mode, functions).map_err(|error| {
+        let path = error.path.replace(".statements", "");
+        SettingsError { path, ..error }
+    })
 }
 
 fn group(

@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::check::{CheckError, Checked, Extent, key_and_value, key_bit, walk};
+use crate::check::{CheckError, Checked, Extent, Part, key_and_value, key_bit, walk};
+use crate::edit::{Field, field};
 use crate::limits::Limits;
 use crate::signal::Signal;
 use crate::tail::{LOG_ATTRIBUTES, SPAN_ATTRIBUTES, TailId, Tails};
@@ -265,6 +266,27 @@ impl Draft {
     /// The `InstrumentationScope` message of an item; empty if there is none.
     pub fn scope(&self, index: usize) -> &[u8] {
         self.group_scope(self.scope_group(index))
+    }
+
+    /// The URL of the schema of a resource group; empty if there is none.
+    pub fn group_resource_schema(&self, group: u32) -> &[u8] {
+        self.schema(Part::Resource, self.columns.resources.get(group as usize))
+    }
+
+    /// The URL of the schema of a scope group; empty if there is none.
+    pub fn group_scope_schema(&self, group: u32) -> &[u8] {
+        self.schema(Part::Scope, self.columns.scopes.get(group as usize))
+    }
+
+    fn schema(&self, part: Part, container: Option<&index::Container>) -> &[u8] {
+        let Some(container) = container else { return &[] };
+        let of = |bytes| field(bytes, change::SCHEMA_URL).and_then(Field::bytes);
+        if let Some(head) = container.head {
+            return of(head.of(&self.arena)).unwrap_or_default();
+        }
+        let (before, after) = self.columns.rests(part, container);
+        let found = before.iter().chain(after).filter_map(|rest| of(rest.of(&self.input))).last();
+        found.unwrap_or_default()
     }
 
     /// An attribute of an item's resource.

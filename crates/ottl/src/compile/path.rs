@@ -14,7 +14,15 @@ impl Compiler<'_> {
         let (context, rest) = self.start(segments);
         let name = rest.iter().map(|segment| segment.name.as_str()).collect::<Vec<_>>().join(".");
         let own = context == self.context;
-        let is_known = |entry: &&Entry| entry.name == name && (own || entry.shape != Shape::Cache);
+        let has_schemas = matches!(self.context, Context::Resource | Context::Scope);
+        let is_known = |entry: &&Entry| {
+            entry.name == name
+                && match entry.shape {
+                    Shape::Cache | Shape::Position => own,
+                    Shape::Schema => has_schemas,
+                    _ => true,
+                }
+        };
         let Some(entry) = entries(context).iter().find(is_known) else {
             let names = entries(context).iter().map(|entry| entry.name);
             let message = format!("{name} is no path of a {}", context.name());

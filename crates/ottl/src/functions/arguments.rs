@@ -6,6 +6,7 @@ use super::{Argument, Bound, Evaluate, Kind, Prepared};
 use crate::error::RunError;
 use crate::expression::Path;
 use crate::grok::Grok;
+use crate::json;
 use crate::layout::Layout;
 use crate::program::Environment;
 use crate::record::Record;
@@ -201,9 +202,8 @@ pub(crate) fn admit(kind: Kind, value: Value) -> Result<Value, RunError> {
 fn text_like(value: Value) -> Result<Value, RunError> {
     match value {
         Value::Nil | Value::String(_) => Ok(value),
-        Value::Time(_) | Value::Duration(_) | Value::Messages(_) => {
-            Err(value.mismatch("a value with a text form"))
-        }
+        Value::Messages(_) => Err(value.mismatch("a value with a text form")),
+        Value::Time(_) => Ok(Value::String(json::write(&value))),
         Value::Bytes(bytes) => Ok(Value::String(text::hex(&bytes))),
         other => Ok(Value::String(text::plain(&other))),
     }

@@ -1,10 +1,9 @@
 //! Converters of text.
 
-use super::{Call, Function, Kind, may, need};
+use super::{Call, Function, Kind, admit, may, need};
 use crate::error::RunError;
 use crate::functions::{Literals, Prepared};
 use crate::pattern;
-use crate::text;
 use crate::value::Value;
 
 mod encoding;
@@ -94,13 +93,14 @@ fn truth(truth: bool) -> Made {
 }
 
 fn concat(call: &Call<'_>) -> Made {
-    let parts = call.list(0).iter().filter_map(|value| match value {
-        Value::Nil => Some("<nil>".to_owned()),
-        Value::List(_) | Value::Map(_) | Value::Messages(_) => None,
-        Value::Bytes(bytes) | Value::Id(bytes) => Some(text::hex(bytes)),
-        other => Some(text::plain(other)),
-    });
-    Ok(Value::String(parts.collect::<Vec<_>>().join(call.text(1))))
+    let mut parts = Vec::with_capacity(call.list(0).len());
+    for value in call.list(0) {
+        parts.push(match admit(Kind::TextLike, value.clone())? {
+            Value::String(text) => text,
+            _ => "<nil>".to_owned(),
+        });
+    }
+    Ok(Value::String(parts.join(call.text(1))))
 }
 
 fn check_case(literals: &Literals<'_>) -> Result<Prepared, String> {
@@ -154,20 +154,23 @@ fn snake(text: &str) -> String {
     out
 }
 
+/// Only ASCII letters and digits stay. A letter is large behind a separator or a digit and small
+/// behind a large one; where neither stands before it, it stays as it is.
 fn camel(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut is_start = true;
+    let (mut is_start, mut is_behind_upper) = (true, false);
     for char in text.trim().chars() {
-        if is_separator(char) {
-            is_start = true;
-            continue;
-        }
-        if is_start && char.is_lowercase() {
-            out.extend(char.to_uppercase());
-        } else {
+        if char.is_ascii_alphabetic() {
+            out.push(match (is_start, is_behind_upper) {
+                (true, _) => char.to_ascii_uppercase(),
+                (false, true) => char.to_ascii_lowercase(),
+                (false, false) => char,
+            });
+        } else if char.is_ascii_digit() {
             out.push(char);
         }
-        is_start = char.is_ascii_digit();
+        is_start = char.is_ascii_digit() || is_separator(char);
+        is_behind_upper = char.is_ascii_uppercase();
     }
     out
 }

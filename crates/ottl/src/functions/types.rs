@@ -63,7 +63,7 @@ fn hex(call: &Call<'_>) -> Result<Value, RunError> {
         Value::Int(number) => text::hex(&number.to_be_bytes()),
         Value::Float(number) => text::hex(&number.to_bits().to_be_bytes()),
         Value::String(bytes) => text::hex(bytes.as_bytes()),
-        Value::Bytes(bytes) | Value::Id(bytes) => text::hex(bytes),
+        Value::Bytes(bytes) => text::hex(bytes),
         other => return Err(other.mismatch("a value with bytes")),
     };
     Ok(Value::String(digits))

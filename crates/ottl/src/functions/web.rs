@@ -30,7 +30,7 @@ pub(super) fn check_id(literals: &Literals<'_>, len: usize) -> Result<Prepared, 
 }
 
 fn is_in_cidr(call: &Call<'_>) -> Result<Value, RunError> {
-    let address = address(call.text(0))?;
+    let Ok(address) = address(call.text(0)) else { return Ok(Value::Bool(false)) };
     for network in call.texts(1) {
         let (base, bits) = network
             .split_once('/')

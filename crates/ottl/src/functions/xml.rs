@@ -189,6 +189,9 @@ fn parsed(element: &Element) -> Value {
 
 fn parse_simplified(call: &Call<'_>) -> Made {
     let root = read(call.text(0))?;
+    if !root.children.iter().any(|child| child.element().is_some()) {
+        return Err(RunError::invalid("not XML: there is no element"));
+    }
     Ok(simplified(&root).unwrap_or(Value::Map(Vec::new())))
 }
 

@@ -50,7 +50,7 @@ fn refused(value: &Value, key: &Value) -> RunError {
     RunError::invalid(message)
 }
 
-/// Sets what indexes lead to; maps and lists are made where there are none.
+/// Sets what indexes lead to; maps and lists are made where there is nothing.
 pub(super) fn set_index(
     slot: &mut Value,
     keys: &[Cow<'_, Value>],
@@ -62,7 +62,7 @@ pub(super) fn set_index(
     };
     match key.as_ref() {
         Value::String(key) => {
-            if let Value::List(_) = slot {
+            if !matches!(slot, Value::Map(_) | Value::Nil) {
                 return Err(refused(slot, &Value::from(key.as_str())));
             }
             set_entry(slot, key, rest, new)
@@ -92,10 +92,10 @@ fn set_entry(
 }
 
 fn element(slot: &mut Value, at: i64) -> Result<&mut Value, RunError> {
-    if matches!(slot, Value::Map(_)) {
+    if !matches!(slot, Value::List(_) | Value::Nil) {
         return Err(refused(slot, &Value::Int(at)));
     }
-    let is_new = !matches!(slot, Value::List(_));
+    let is_new = slot.is_nil();
     if is_new {
         *slot = Value::List(Vec::new());
     }

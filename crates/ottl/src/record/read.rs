@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bessemer_record::edit::{Field, field, fields};
 use bessemer_record::value::AnyValue;
 
-use super::{METRIC_DATA, Record, index, index_value, metric_kind};
+use super::{METRIC_DATA, Record, index, index_value, metric_kind, schema_place};
 use crate::context::Context;
 use crate::error::RunError;
 use crate::expression::Path;
@@ -40,6 +40,11 @@ impl Record<'_> {
                 Ok(Value::Int(kind.map_or(0, |kind| integer(kind as u64 + 1))))
             }
             Shape::DataPoints => Ok(self.data_points()),
+            Shape::Position => Ok(Value::Int(integer(self.position as u64))),
+            Shape::Schema => {
+                let url = self.parts.get(schema_place(path.context)).map(|part| &*part.bytes);
+                Ok(Value::from(String::from_utf8_lossy(url.unwrap_or_default()).into_owned()))
+            }
             shape => {
                 let Some((inside, number)) = self.locate(path) else { return Ok(Value::Nil) };
                 let value = value(self.holder(path, inside), number, shape);
@@ -66,6 +71,16 @@ impl Record<'_> {
             _ => return None,
         };
         if let AnyValue::Str(text) = value { Some(text.as_bytes()) } else { None }
+    }
+
+    /// The attributes that a path leads to, in place.
+    pub(crate) fn attributes(&self, path: &Path) -> impl Iterator<Item = (&[u8], AnyValue<'_>)> {
+        let found =
+            self.locate(path).map(|(inside, number)| pairs(self.holder(path, inside), number));
+        found.into_iter().flatten().map(|pair| {
+            let value = field(pair, 2).and_then(Field::bytes).unwrap_or_default();
+            (pair_key(pair), AnyValue::new(value))
+        })
     }
 
     fn cached(&self, keys: &[Cow<'_, Value>]) -> Result<Value, RunError> {
@@ -165,11 +180,7 @@ fn value(message: &[u8], number: u32, shape: Shape) -> Value {
         Shape::AnyText => Value::from(text::plain(&Value::read(AnyValue::new(bytes())))),
         Shape::Text => Value::from(string(message, number)),
         Shape::Id(len) => Value::Id(id(bytes(), len)),
-        Shape::IdText(len) => {
-            let id = id(bytes(), len);
-            let is_zero = id.iter().all(|byte| *byte == 0);
-            Value::from(if is_zero { String::new() } else { text::hex(&id) })
-        }
+        Shape::IdText(len) => Value::from(text::hex(&id(bytes(), len))),
         Shape::Messages => Value::Messages(repeated(message, number)),
         Shape::Message => Value::Messages(Arc::from([bytes().to_vec()])),
         Shape::Counts | Shape::Doubles | Shape::Varints => {

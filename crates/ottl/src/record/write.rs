@@ -8,7 +8,7 @@ use bessemer_record::value::{encode_any_value, encode_key_value};
 
 use super::keys::set_index;
 use super::read::{KINDS, pair_key, pair_value, pairs, string, text_key};
-use super::{METRIC_DATA, Record, metric_kind};
+use super::{METRIC_DATA, Record, metric_kind, schema_place};
 use crate::context::Context;
 use crate::error::RunError;
 use crate::expression::Path;
@@ -51,6 +51,13 @@ impl Record<'_> {
                 Ok(())
             }
             Shape::MetricType => Ok(()),
+            Shape::Position => Err(RunError::invalid("the place of an event cannot be set")),
+            Shape::Schema => {
+                if let Value::String(url) = value {
+                    self.replace_part(schema_place(path.context), url.into_bytes());
+                }
+                Ok(())
+            }
             Shape::Any if !keys.is_empty() => {
                 let mut whole = self.get(&path.without_keys(), environment)?;
                 if !matches!(whole, Value::Map(_) | Value::List(_)) {
@@ -96,8 +103,11 @@ impl Record<'_> {
         let mut pairs: Vec<&[u8]> = pairs(holder, number).collect();
         let at = pairs.iter().position(|pair| pair_key(pair) == key.as_bytes());
         let mut value = value;
+        let present = at.and_then(|at| pairs.get(at));
+        if rest.is_empty() && present.is_some() && !value.is_storable() {
+            return Ok(());
+        }
         if !rest.is_empty() {
-            let present = at.and_then(|at| pairs.get(at));
             let mut whole = present.map_or(Value::Nil, |pair| pair_value(pair));
             set_index(&mut whole, rest, value)?;
             value = whole;
@@ -210,6 +220,7 @@ fn replaced(message: &[u8], number: u32, without: &[u32], contents: &Contents) -
 /// What a field holds for a value; none if it cannot hold such a value.
 fn contents(shape: Shape, value: Value) -> Result<Option<Contents>, RunError> {
     Ok(Some(match (shape, value) {
+        (Shape::Any, value) if !value.is_storable() => return Ok(None),
         (Shape::Any, value) => Contents::Bytes(any(&value.into_stored())),
         (Shape::AnyText, Value::String(text)) => Contents::Bytes(any(&Stored::String(text))),
         (Shape::Text | Shape::TraceState, Value::String(text)) if text.is_empty() => {

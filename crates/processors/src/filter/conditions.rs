@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bessemer_ottl::{
-    Compiler, Condition, Context, Environment, ErrorMode as Mode, Functions, RunError,
+    Compiler, Condition, Conditions, Context, Environment, ErrorMode as Mode, Functions, RunError,
 };
 use bessemer_pipeline::{Scratch, SettingsError};
 use bessemer_record::Draft;
@@ -130,18 +130,22 @@ impl Failures {
         scratch.refusal = Some(format!("{}: {source}: {error}", self.component));
     }
 
+    /// Takes what a condition that failed leaves behind; it does not hold.
+    pub(crate) fn take(&self, condition: &Condition, error: RunError, scratch: &mut Scratch) {
+        self.holds(condition, Err(error), scratch);
+    }
+
     /// Whether one of the conditions holds for an item; the rest is not asked then.
     pub(crate) fn any(
         &self,
-        conditions: &[Condition],
+        conditions: &Conditions,
         draft: &Draft,
         index: usize,
         scratch: &mut Scratch,
     ) -> bool {
         let environment = self.environment();
-        conditions.iter().any(|condition| {
-            let outcome = condition.holds_for_item(draft, index, &environment);
-            self.holds(condition, outcome, scratch)
+        conditions.any_for_item(draft, index, &environment, &mut |condition, error| {
+            self.take(condition, error, scratch);
         })
     }
 }

@@ -19,8 +19,8 @@ static FUNCTIONS: [Function; 2] = [
     .only_in(&[Context::Metric]),
 ];
 
-/// The language's own functions and these.
-pub(super) fn functions() -> Functions {
+/// The language's own functions and those of the filter's conditions.
+pub fn functions() -> Functions {
     Functions::standard().with(&FUNCTIONS)
 }
 

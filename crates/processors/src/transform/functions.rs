@@ -33,8 +33,8 @@ static FUNCTIONS: [Function; 3] = [
     .only_in(&[Context::Metric]),
 ];
 
-/// The language's own functions and these.
-pub(super) fn functions() -> Functions {
+/// The language's own functions and those of the transform processor.
+pub fn functions() -> Functions {
     let functions = Functions::standard().with(&FUNCTIONS);
     functions.with(&derive::FUNCTIONS).with(&aggregate::FUNCTIONS).with(&buckets::FUNCTIONS)
 }

@@ -43,6 +43,22 @@ fn a_context_that_is_not_named_follows_from_the_paths() {
     }
 }
 
+/// Scenario: plain texts, one of which is about the resource alone.
+/// Promise: they are one group in the innermost context, record by record, as the Collector has it.
+#[test]
+fn plain_texts_run_together_and_share_the_cache() {
+    let step = step(json!({ "log_statements": [
+        "set(log.cache[\"k\"], log.attributes[\"x\"])",
+        "set(resource.attributes[\"a\"], \"1\")",
+        "set(log.attributes[\"b\"], log.cache[\"k\"])",
+    ] }))
+    .unwrap();
+    assert_eq!(step.groups.len(), 1);
+    let logs = &JSON_SIGNALS[0];
+    let out = through(&step, Signal::Logs, &logs.batch(&[], &[("x", "y")]));
+    assert_eq!(out, logs.batch(&[("a", "1")], &[("x", "y"), ("b", "y")]));
+}
+
 #[test]
 fn statements_that_only_make_sense_for_another_signal_are_taken_for_it() {
     let text = "set(resource.attributes[\"ai.input\"], body) where body != nil";
@@ -79,7 +95,12 @@ fn mistakes_are_told_with_their_setting_and_column() {
             json!({ "log_statements": [{ "context": "log", "statements": ["set(bdy, \"a\")"] }] }),
             "log_statements[0].statements[0]",
         ),
-        (json!({ "statements": { "log": ["set("] } }), "statements.log[0].statements[0]"),
+        (json!({ "statements": { "log": ["set("] } }), "statements.log[0]"),
+        (json!({ "log_statements": ["set(log.body, \"a\")", "set("] }), "log_statements[1]"),
+        (
+            json!({ "log_statements": ["set(log.body, \"a\")", { "context": "log" }] }),
+            "log_statements",
+        ),
     ] {
         assert_eq!(step(settings).unwrap_err().path, path);
     }

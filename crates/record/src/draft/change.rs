@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use super::{Draft, Item, NO_ORIGIN, State, emit, rewrite};
 use crate::check::{Extent, Facts, Part, facts};
+use crate::edit::{Field, replace_fields};
 use crate::signal::Signal;
 use crate::tail::{LOG_ATTRIBUTES, SPAN_ATTRIBUTES, TailId};
 
 /// An arena of more than this is compacted before the next edit: 1 GiB.
 const ARENA_BYTES_MAX: usize = 1 << 30;
+
+/// The field of the schema's URL in what holds the items of a resource or of a scope.
+pub(super) const SCHEMA_URL: u32 = 3;
 
 impl Draft {
     /// Replaces the message of an item by what `edit` appends to the vector.
@@ -44,6 +48,16 @@ impl Draft {
     /// Replaces the `InstrumentationScope` of a group by what `edit` appends to the vector.
     pub fn replace_scope(&mut self, group: u32, edit: impl FnOnce(&[u8], &mut Vec<u8>)) {
         self.replace_identity(Part::Scope, group as usize, edit);
+    }
+
+    /// Sets the URL of the schema of a resource group.
+    pub fn set_resource_schema(&mut self, group: u32, url: &[u8]) {
+        self.replace_schema(Part::Resource, group as usize, url);
+    }
+
+    /// Sets the URL of the schema of a scope group.
+    pub fn set_scope_schema(&mut self, group: u32, url: &[u8]) {
+        self.replace_schema(Part::Scope, group as usize, url);
     }
 
     /// Adds a set of attributes to a record: to each data point of a metric. Attributes that it has
@@ -234,6 +248,22 @@ impl Draft {
             container.head = Some(head);
             self.changed = true;
         }
+    }
+
+    fn replace_schema(&mut self, part: Part, group: usize, url: &[u8]) {
+        self.replace_identity(part, group, |identity, out| out.extend_from_slice(identity));
+        let containers = if part == Part::Scope {
+            &mut self.columns.scopes
+        } else {
+            &mut self.columns.resources
+        };
+        let Some(container) = containers.get_mut(group) else { return };
+        let Some(head) = container.head else { return };
+        let before = head.of(&self.arena).to_vec();
+        let contents: &[Field<'_>] = if url.is_empty() { &[] } else { &[Field::Bytes(url)] };
+        let start = self.arena.len();
+        replace_fields(&before, SCHEMA_URL, &[], contents, &mut self.arena);
+        container.head = Some(Extent::new(start, self.arena.len()));
     }
 
     /// Lets `edit` append to the arena what it makes of some bytes; returns where that is.

@@ -128,6 +128,11 @@ impl Columns {
         put_len_delimited(arena, 1, &identity);
         let containers = if part == Part::Scope { &self.scopes } else { &self.resources };
         if let Some(container) = containers.get(group) {
+            if let Some(head) = container.head {
+                let head = head.of(arena).to_vec();
+                copy_without_identity(&head, arena);
+                return Extent::new(start, arena.len());
+            }
             let (before, after) = self.rests(part, container);
             for rest in before.iter().chain(after) {
                 copy_without_identity(rest.of(input), arena);

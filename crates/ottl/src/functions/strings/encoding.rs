@@ -52,11 +52,9 @@ pub(super) fn decode(call: &Call<'_>) -> Result<Value, RunError> {
     let encoding = call.text(1).to_ascii_lowercase();
     let text = match encoding.as_str() {
         "base64" | "base64-raw" | "base64-url" | "base64-raw-url" => from_base64(bytes, &encoding)?,
-        "utf-8" | "utf8" => String::from_utf8_lossy(bytes).into_owned(),
-        "us-ascii" | "ascii" | "nop" => bytes
-            .iter()
-            .map(|byte| if byte.is_ascii() { char::from(*byte) } else { '\u{FFFD}' })
-            .collect(),
+        "utf-8" | "utf8" | "us-ascii" | "ascii" | "nop" => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
         "iso-8859-1" | "latin1" | "l1" => bytes.iter().map(|byte| char::from(*byte)).collect(),
         "windows-1252" | "cp1252" => bytes.iter().map(|byte| windows(*byte)).collect(),
         "utf-16" | "utf-16be" | "utf16be" => utf16(bytes, u16::from_be_bytes),

@@ -95,6 +95,9 @@ fn shown(spec: &Spec, verb: char, value: &Value) -> String {
         _ => None,
     };
     let Some(body) = body else {
+        if value.is_nil() {
+            return format!("%!{verb}(<nil>)");
+        }
         return format!("%!{verb}({}={})", type_name(value), natural(value));
     };
     padded(spec, body, matches!(value, Value::Int(_) | Value::Float(_)))
@@ -134,7 +137,7 @@ fn integer(spec: &Spec, verb: char, value: &Value) -> Option<String> {
         'X' if spec.is_sharp => format!("0X{size:X}"),
         'X' => format!("{size:X}"),
         'c' => return Some(char.to_string()),
-        'q' => return Some(format!("'{char}'")),
+        'q' => return Some(format!("{char:?}")),
         'U' => return Some(format!("U+{size:04X}")),
         _ => size.to_string(),
     };

@@ -5,7 +5,7 @@ use crate::functions::Call;
 use crate::value::Value;
 
 /// What a client calls itself, and the name that is given to it; more specific ones first.
-static CLIENTS: [(&str, &str); 34] = [
+static CLIENTS: [(&str, &str); 33] = [
     ("Googlebot/", "Googlebot"),
     ("bingbot/", "bingbot"),
     ("YandexBot/", "YandexBot"),
@@ -26,6 +26,7 @@ static CLIENTS: [(&str, &str); 34] = [
     ("Chrome/", "Chrome"),
     ("Firefox/", "Firefox"),
     ("MSIE ", "IE"),
+    ("Trident/7.0; rv:", "IE"),
     ("Opera/", "Opera"),
     ("curl/", "curl"),
     ("Wget/", "Wget"),
@@ -38,8 +39,6 @@ static CLIENTS: [(&str, &str); 34] = [
     ("axios/", "axios"),
     ("node-fetch/", "node-fetch"),
     ("Java/", "Java"),
-    ("kube-probe/", "kube-probe"),
-    ("Prometheus/", "Prometheus"),
 ];
 
 pub(super) fn parse(call: &Call<'_>) -> Result<Value, RunError> {

@@ -5,21 +5,34 @@ use crate::functions::Call;
 use crate::value::Value;
 
 pub(super) fn parse(call: &Call<'_>) -> Result<Value, RunError> {
-    let original = call.text(0);
-    let wrong = || RunError::invalid(format!("{original:?} is no URL"));
-    if original.is_empty() || original.chars().any(|char| char.is_control() || char == ' ') {
+    let text = call.text(0);
+    let wrong = || RunError::invalid(format!("{text:?} is no URL"));
+    if text.is_empty() || text.chars().any(char::is_control) {
         return Err(wrong());
     }
-    let (rest, fragment) = original.split_once('#').unwrap_or((original, ""));
+    let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (scheme, rest) =
         rest.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).unwrap_or(("", rest));
+    let is_opaque = !scheme.is_empty() && !rest.is_empty() && !rest.starts_with('/');
+    let first = rest.split('/').next().unwrap_or_default();
+    if scheme.is_empty() && first.contains(':') {
+        return Err(wrong());
+    }
     let (authority, path) = match rest.strip_prefix("//") {
         Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
         None => ("", rest),
     };
+    if authority.contains(' ') {
+        return Err(wrong());
+    }
+    let decoded = if is_opaque { String::new() } else { decoded(path).ok_or_else(wrong)? };
+    let path = decoded.as_str();
+    let scheme = scheme.to_ascii_lowercase();
+    let original = &respelled(text, &scheme, if is_opaque { 0 } else { rest.len() });
     let (user_info, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (domain, port) = split_port(host).ok_or_else(wrong)?;
+    let domain = domain.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(domain);
     let (username, password) = user_info.split_once(':').unwrap_or((user_info, ""));
     let mut entries = Vec::new();
     let mut put = |key: &str, text: &str, is_always: bool| {
@@ -29,7 +42,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Value, RunError> {
     };
     put("original", original, true);
     put("domain", domain, true);
-    put("scheme", scheme, true);
+    put("scheme", &scheme, true);
     put("path", path, true);
     put("fragment", fragment, false);
     put("query", query, false);
@@ -42,6 +55,44 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Value, RunError> {
         entries.push(("url.port".to_owned(), Value::Int(port)));
     }
     Ok(Value::Map(entries))
+}
+
+/// The text without percent escapes; none if one is broken.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The whole address with its scheme in lower case; a part of this length behind the scheme that has
+/// characters which no address has is escaped.
+fn respelled(text: &str, scheme: &str, length: usize) -> String {
+    let start = if scheme.is_empty() { 0 } else { scheme.len() + 1 };
+    let head = if scheme.is_empty() { String::new() } else { format!("{scheme}:") };
+    let (part, tail) =
+        text.get(start..).unwrap_or_default().split_at_checked(length).unwrap_or_default();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&byte);
+    if part.bytes().all(|byte| is_plain(byte) || b"!'()*[]%".contains(&byte)) {
+        return format!("{head}{part}{tail}");
+    }
+    let mut escaped = String::with_capacity(part.len() * 2);
+    for byte in part.bytes() {
+        if is_plain(byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("{head}{escaped}{tail}")
 }
 
 fn is_scheme(text: &str) -> bool {
