@@ -14,6 +14,7 @@ mod kill;
 mod ledger;
 #[path = "../support/load.rs"]
 mod load;
+mod ottl;
 #[path = "../support/process.rs"]
 mod process;
 mod reach;

@@ -21,6 +21,9 @@ pub(crate) use replay::{
 mod journal;
 
 pub(crate) use journal::{Dump, Journal, Place};
+mod ottl;
+
+pub(crate) use ottl::{Ottl, OttlContext};
 
 /// Takes telemetry in, decides what each record is worth, and delivers it everywhere it belongs
 /// without losing one.
@@ -41,6 +44,9 @@ pub(crate) enum Command {
     /// Runs the tests of a configuration: records go in, what leaves where is compared. Nothing
     /// listens, stores or sends.
     Test(Test),
+    /// Runs statements of the OpenTelemetry Transformation Language on a record and prints the record,
+    /// or asks conditions and prints true or false for each record.
+    Ottl(Ottl),
     /// Formats a configuration.
     Fmt(Fmt),
     /// Writes a configuration in another dialect.

@@ -1,5 +1,6 @@
 //! One function for each command that does not run the engine.
 
+mod ottl;
 mod test;
 
 use std::io::Read;
@@ -32,6 +33,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Run(run) => run::run(&run),
         Command::Validate(validate) => self::validate(&validate),
         Command::Test(test) => test::test(&test),
+        Command::Ottl(playground) => ottl::ottl(&playground),
         Command::Fmt(fmt) => self::fmt(&fmt),
         Command::Convert(convert) => convert::convert(&convert),
         Command::Graph(graph) => self::graph(&graph),

@@ -1,8 +1,8 @@
 //! `bessemer test`: tests beside the configuration, run through the compiled programs. Components
 //! are made as they are for a run, but nothing listens, stores or sends.
 
-mod batch;
-mod case;
+pub(super) mod batch;
+pub(super) mod case;
 mod judge;
 mod report;
 

@@ -15,15 +15,16 @@ pub(super) fn request(case: &Case) -> anyhow::Result<Bytes> {
         (Some(_), false) => bail!("write either records or a batch"),
         (None, true) => bail!("there is no record; write a record block or a batch"),
         (Some(batch), true) => batch.clone(),
-        (None, false) => joined(case).to_string(),
+        (None, false) => joined(case.signal(), &case.record).to_string(),
     };
     let batch = from_otlp_json(case.signal(), text.as_bytes(), &Limits::default())
         .map_err(|error| anyhow!("the batch is no OTLP JSON: {error}"))?;
     Ok(batch.bytes().clone())
 }
 
-fn joined(case: &Case) -> Json {
-    let (resources, scopes, items) = match case.signal() {
+/// The request of these records, in OTLP JSON.
+pub(in crate::commands) fn joined(signal: Signal, records: &[Record]) -> Json {
+    let (resources, scopes, items) = match signal {
         Signal::Logs => ("resourceLogs", "scopeLogs", "logRecords"),
         Signal::Metrics => ("resourceMetrics", "scopeMetrics", "metrics"),
         Signal::Traces => ("resourceSpans", "scopeSpans", "spans"),
@@ -31,10 +32,10 @@ fn joined(case: &Case) -> Json {
     let group = |record: &Record| {
         json!({
             "resource": { "attributes": attributes(&record.resource) },
-            scopes: [{ items: [item(case.signal(), record)] }],
+            scopes: [{ items: [item(signal, record)] }],
         })
     };
-    json!({ resources: case.record.iter().map(group).collect::<Vec<_>>() })
+    json!({ resources: records.iter().map(group).collect::<Vec<_>>() })
 }
 
 fn item(signal: Signal, record: &Record) -> Json {

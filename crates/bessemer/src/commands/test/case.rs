@@ -47,17 +47,17 @@ enum SignalName {
 /// A record that comes in: a log record, a span, or a metric with one data point.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Record {
+pub(in crate::commands) struct Record {
     /// The body of a log record.
-    pub(super) body: Option<Json>,
+    pub(in crate::commands) body: Option<Json>,
     /// The severity text of a log record; where it is well known, the number follows.
-    pub(super) severity: Option<String>,
+    pub(in crate::commands) severity: Option<String>,
     /// The name of a span or metric.
-    pub(super) name: Option<String>,
+    pub(in crate::commands) name: Option<String>,
     /// The value of a metric.
-    pub(super) value: Option<f64>,
-    pub(super) attributes: Map<String, Json>,
-    pub(super) resource: Map<String, Json>,
+    pub(in crate::commands) value: Option<f64>,
+    pub(in crate::commands) attributes: Map<String, Json>,
+    pub(in crate::commands) resource: Map<String, Json>,
 }
 
 /// What has to come out, at one destination or altogether.
