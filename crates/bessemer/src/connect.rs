@@ -87,14 +87,16 @@ fn findings(graph: &Graph, id: &str, answers: &[(Signal, Probe)]) -> Vec<Diagnos
 
 /// The signals that receivers can send to each component, over edges and routing tables.
 fn reaching<'a>(graph: &'a Graph, wired: &Wired) -> BTreeMap<&'a str, BTreeSet<Signal>> {
-    let is_receiver = |id: &str| matches!(wired.built.get(id), Some(Built::Receiver { .. }));
+    // What a connector makes reaches on, whatever it makes it of.
+    let is_source =
+        |id: &str| matches!(wired.built.get(id), Some(Built::Receiver { .. } | Built::Derive(_)));
     let mut reached: BTreeMap<&str, BTreeSet<Signal>> = BTreeMap::new();
     // Each round reaches one component further.
     for _ in 0..=graph.nodes.len() {
         let before = reached.clone();
         for edge in &graph.edges {
             let passes = |from: &BTreeSet<Signal>| from.contains(&edge.signal);
-            if is_receiver(&edge.from) || before.get(edge.from.as_str()).is_some_and(passes) {
+            if is_source(&edge.from) || before.get(edge.from.as_str()).is_some_and(passes) {
                 reached.entry(&edge.to).or_default().insert(edge.signal);
             }
         }

@@ -23,7 +23,8 @@ use crate::outlet::Ack;
 use crate::receiver::Receiver;
 use crate::services::Services;
 use crate::state::{MemoryState, State};
-use crate::step::{Route, Step};
+use crate::stateful::Stateful;
+use crate::step::{Derive, Route, Step};
 
 /// One component in a catalogue.
 #[derive(Debug)]
@@ -134,6 +135,10 @@ pub enum Built {
     Step(Arc<dyn Step>),
     /// A router.
     Route(Arc<dyn Route>),
+    /// A connector from one kind of records to another.
+    Derive(Arc<dyn Derive>),
+    /// A processor that holds records over batches.
+    Stateful(Arc<dyn Stateful>),
     /// Admission.
     Gate(Arc<dyn Gate>),
     /// How exporters behind it assemble deliveries, and what it admits.
@@ -155,6 +160,8 @@ impl std::fmt::Debug for Built {
             Self::Receiver { .. } => "Receiver",
             Self::Step(_) => "Step",
             Self::Route(_) => "Route",
+            Self::Derive(_) => "Derive",
+            Self::Stateful(_) => "Stateful",
             Self::Gate(_) => "Gate",
             Self::Assembly(..) => "Assembly",
             Self::Exporter { .. } => "Exporter",

@@ -17,6 +17,7 @@ use crate::delivery::direct::Direct;
 use crate::delivery::window::Window;
 use crate::exporter::{Part, RecordId};
 use crate::ledger::Ledger;
+use crate::meta::Meta;
 use crate::metrics::Metrics;
 use crate::outlet::{Ack, Incoming, Refusal};
 use crate::program::{Output, Processed};
@@ -79,6 +80,8 @@ pub enum EngineError {
 pub struct Hub {
     pub(crate) journal: Journal,
     pub(crate) sinks: Vec<SinkHandle>,
+    /// Stages with memory among the sinks: they take records from the journal only.
+    staged: Routes,
     pub(crate) clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     window: Window,
@@ -104,7 +107,7 @@ impl std::fmt::Debug for Hub {
 impl Hub {
     pub(crate) fn new(
         journal: Journal,
-        sinks: Vec<SinkHandle>,
+        (sinks, staged): (Vec<SinkHandle>, Routes),
         clock: Arc<dyn Clock>,
         random: &dyn Random,
         metrics: Arc<Metrics>,
@@ -113,6 +116,7 @@ impl Hub {
             journal,
             sinks,
             window: Window::new(WINDOW_BYTES_MAX, Arc::clone(&clock)),
+            staged,
             clock,
             metrics,
             run: random.next_u64(),
@@ -157,26 +161,31 @@ impl Hub {
             return Ok(());
         }
         match ack {
-            Ack::Disk => self.append(incoming, &processed.outputs).await,
+            Ack::Disk => self.append([(&incoming.meta, processed.outputs.as_slice())]).await,
             Ack::Memory => self.take_in_memory(incoming, &processed.outputs).await,
             Ack::Delivered => self.deliver(incoming, &processed.outputs, ack_timeout).await,
         }
     }
 
-    async fn append(&self, incoming: &Incoming, outputs: &[Output]) -> Result<(), Refusal> {
-        let meta = Bytes::from(incoming.meta.encode(incoming.signal));
-        let entries = outputs.iter().map(|output| Append {
-            routes: output.routes,
-            lane: output.lane,
-            items: output.records,
-            meta: meta.clone(),
-            payload: output.payload.clone(),
-        });
-        self.journal
-            .append(entries.collect())
-            .await
-            .map(drop)
-            .map_err(|error| append_refusal(&error))
+    /// Appends all or nothing.
+    pub(crate) async fn append<'a>(
+        &self,
+        batches: impl IntoIterator<Item = (&'a Meta, &'a [Output])>,
+    ) -> Result<(), Refusal> {
+        let mut entries = Vec::new();
+        for (meta, outputs) in batches {
+            entries.extend(outputs.iter().map(|output| Append {
+                routes: output.routes,
+                lane: output.lane,
+                items: output.records,
+                meta: Bytes::from(meta.encode(output.signal)),
+                payload: output.payload.clone(),
+            }));
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.journal.append(entries).await.map(drop).map_err(|error| append_refusal(&error))
     }
 
     /// Hands over what fits into the window, now or in a moment; the rest goes to the journal.
@@ -194,7 +203,7 @@ impl Hub {
                 left.push(Output { routes: missed, ..output.clone() });
             }
         }
-        if left.is_empty() { Ok(()) } else { self.append(incoming, &left).await }
+        self.append([(&incoming.meta, left.as_slice())]).await
     }
 
     /// The routes whose queue had no room.
@@ -219,12 +228,13 @@ impl Hub {
         outputs: &[Output],
         limit: Duration,
     ) -> Result<(), Refusal> {
+        let (staged, outputs) = self.parted(outputs);
         let owed = outputs
             .iter()
             .map(|output| u64::from(output.records) * u64::from(output.routes.count()));
         let group = AckGroup::new(owed.sum());
         let all = async {
-            for output in outputs {
+            for output in &outputs {
                 let direct = self.direct(incoming, output).answering(Arc::clone(&group));
                 self.hand_over(output, &direct).await;
             }
@@ -232,7 +242,7 @@ impl Hub {
         };
         tokio::select! {
             biased;
-            () = all => return Ok(()),
+            () = all => return self.append([(&incoming.meta, staged.as_slice())]).await,
             () = self.clock.sleep(limit) => {}
         }
         group.abandon();
@@ -242,6 +252,19 @@ impl Hub {
                 .last_reason()
                 .unwrap_or_else(|| format!("not every destination answered within {limit:?}")),
         })
+    }
+
+    /// What goes to stages, which is delivered once it is in the journal, and what to exporters.
+    fn parted(&self, outputs: &[Output]) -> (Vec<Output>, Vec<Output>) {
+        let side = |is_staged: bool| {
+            let part = |output: &Output| {
+                let own = |sink: &SinkIndex| self.staged.contains(*sink) == is_staged;
+                let routes = Routes::to(output.routes.iter().filter(own));
+                (!routes.is_empty()).then(|| Output { routes, ..output.clone() })
+            };
+            outputs.iter().filter_map(part).collect()
+        };
+        (side(true), side(false))
     }
 
     /// Queues for every destination, waiting for room. A queue whose worker has ended takes
@@ -265,7 +288,7 @@ impl Hub {
             payload: output.payload.clone(),
         };
         let encoded = incoming.encoded.clone().filter(|_| output.unchanged);
-        Direct::new(incoming.signal, output.lane, part, encoded)
+        Direct::new(output.signal, output.lane, part, encoded)
     }
 
     /// Writes what memory still holds to the journal, for one destination.
@@ -311,6 +334,7 @@ pub struct Engine {
     pub(crate) status: Status,
     pub(crate) ledger: Ledger,
     pub(crate) receivers: Tasks,
+    pub(crate) stages: Tasks,
     pub(crate) exporters: Tasks,
     pub(crate) observer: Tasks,
 }
@@ -343,10 +367,18 @@ impl Engine {
         self.receivers.cancel();
         let receivers_done = self.receivers.finished_within(limit / 2).await;
         self.hub.close();
+        // Before the exporters, so that these still deliver what was held.
+        self.stages.cancel();
+        let stages_done = self.stages.finished_within(limit / 4).await;
         self.exporters.cancel();
         let exporters_done = self.exporters.finished_within(limit).await;
-        if !(receivers_done && exporters_done) {
-            tracing::warn!(receivers_done, exporters_done, "drain took longer than its limit");
+        if !(receivers_done && stages_done && exporters_done) {
+            tracing::warn!(
+                receivers_done,
+                stages_done,
+                exporters_done,
+                "drain took longer than its limit"
+            );
         }
         self.observer.cancel();
         self.ledger.mark();

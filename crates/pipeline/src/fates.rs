@@ -82,6 +82,19 @@ impl Fates {
     }
 }
 
+impl Sum {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            generated: self.generated.saturating_add(other.generated),
+            filtered: self.filtered.saturating_add(other.filtered),
+            kept: self.kept.saturating_add(other.kept),
+            copies: self.copies.saturating_add(other.copies),
+            merged: self.merged.saturating_add(other.merged),
+        }
+    }
+}
+
 impl Fate {
     fn leave(&mut self, records: u32, way: u32) {
         if self.way != way {

@@ -23,6 +23,7 @@ pub mod replay;
 pub mod services;
 mod start;
 pub mod state;
+pub mod stateful;
 pub mod status;
 pub mod step;
 
@@ -43,5 +44,6 @@ pub use replay::{ReplayError, Replays};
 pub use services::{Event, EventFilter, EventPage, EventQuery, QueryError, Services};
 pub use start::Parts;
 pub use state::{State, StateError};
+pub use stateful::{Holding, Made, Stateful};
 pub use status::{DestinationStatus, Status};
-pub use step::{Route, Scratch, Step};
+pub use step::{Derive, Route, Scratch, Step};

@@ -96,8 +96,10 @@ pub struct Metrics {
     pub accepted: Family<SignalLabels, Counter>,
     /// Batches that were turned away, by reason.
     pub refused: Family<ReasonLabels, Counter>,
-    /// Data points that processors added.
+    /// Records that processors added: data points, counts, and what a stage made of those it held.
     pub generated: Family<ComponentLabels, Counter>,
+    /// Records that a stage made others of.
+    pub folded: Family<ComponentLabels, Counter>,
     /// Records that end in no destination.
     pub filtered: Family<ComponentLabels, Counter>,
     /// Records that go to at least one destination, each counted once.
@@ -160,6 +162,7 @@ impl Default for Metrics {
             accepted: Family::default(),
             refused: Family::default(),
             generated: Family::default(),
+            folded: Family::default(),
             filtered: Family::default(),
             kept: Family::default(),
             merged: Family::default(),
@@ -237,8 +240,10 @@ impl Metrics {
         counter("bessemer_filtered_records", filtered, &self.filtered);
         let kept = "Acknowledged records that go to at least one destination, each counted once";
         counter("bessemer_kept_records", kept, &self.kept);
-        let generated = "Data points that processors added to what came";
+        let generated = "Records that processors added to what came";
         counter("bessemer_generated_records", generated, &self.generated);
+        let folded = "Records that a stage with memory took in and made others of";
+        counter("bessemer_folded_records", folded, &self.folded);
         let merged = "Copies saved because two ways to one destination came out equal";
         counter("bessemer_merged_records", merged, &self.merged);
         let help = "Records that the books of a receiver or destination do not explain; not 0 is \

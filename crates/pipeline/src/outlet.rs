@@ -15,6 +15,7 @@ use crate::engine::Hub;
 use crate::meta::Meta;
 use crate::metrics::{Counter, Gauge, Metrics, ReasonLabels, SignalLabels, component};
 use crate::program::{Processed, Program};
+use crate::stateful::Made;
 
 /// What an acknowledgement means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +76,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// When to come back; never, if it is of no use.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { retry_after, .. } | Self::Unavailable { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            Self::Check(_) | Self::Rejected { .. } => None,
+        }
+    }
+
     /// The word that counts it in metrics.
     pub fn label(&self) -> &'static str {
         match self {
@@ -104,6 +115,7 @@ struct Inner {
     received: [Counter; 3],
     accepted: [Counter; 3],
     generated: Counter,
+    folded: Counter,
     filtered: Counter,
     kept: Counter,
     merged: Counter,
@@ -136,6 +148,7 @@ impl Outlet {
                 received: counters(&metrics.received),
                 accepted: counters(&metrics.accepted),
                 generated: metrics.generated.get_or_create_owned(&component(receiver)),
+                folded: metrics.folded.get_or_create_owned(&component(receiver)),
                 filtered: metrics.filtered.get_or_create_owned(&component(receiver)),
                 kept: metrics.kept.get_or_create_owned(&component(receiver)),
                 merged: metrics.merged.get_or_create_owned(&component(receiver)),
@@ -191,13 +204,40 @@ impl Outlet {
             });
         };
         let processed = program.run(&incoming)?;
-        count(&inner.received, incoming.signal, processed.records);
+        count(&inner.received, incoming.signal, processed.records.into());
         inner.hub.take(&incoming, &processed, inner.ack, inner.ack_timeout).await?;
-        count(&inner.accepted, incoming.signal, processed.records);
+        count(&inner.accepted, incoming.signal, processed.records.into());
         inner.enter(&processed);
         inner.hub.count_processed(processed.records);
         processed.after.run();
         Ok(processed.records)
+    }
+
+    /// Puts what a stage made of records, counted by signal, into the journal: all of it or nothing,
+    /// also while the process is on its way down.
+    pub(crate) async fn put(&self, made: &[Made], folded: [u64; 3]) -> Result<(), Refusal> {
+        let inner = &*self.inner;
+        let mut ready = Vec::with_capacity(made.len());
+        for Made { signal, lane, bytes, meta } in made {
+            // A stage whose output nothing takes ends here.
+            let Some(program) = self.program(*signal) else { continue };
+            let (signal, bytes, meta) = (*signal, bytes.clone(), meta.clone());
+            let incoming = Incoming { signal, bytes, encoded: None, meta, permit: None };
+            ready.push((program.run_in(*lane, &incoming)?, incoming.meta));
+        }
+        let batches = ready.iter().map(|(processed, meta)| (meta, processed.outputs.as_slice()));
+        inner.hub.append(batches).await?;
+        for (signal, records) in crate::engine::SIGNALS.into_iter().zip(folded) {
+            count(&inner.received, signal, records);
+            count(&inner.accepted, signal, records);
+            inner.folded.inc_by(records);
+        }
+        for (processed, _) in ready {
+            inner.generated.inc_by(u64::from(processed.records));
+            inner.enter(&processed);
+            processed.after.run();
+        }
+        Ok(())
     }
 }
 
@@ -221,8 +261,8 @@ pub(crate) const fn slot(signal: Signal) -> usize {
     }
 }
 
-fn count(counters: &[Counter; 3], signal: Signal, records: u32) {
+fn count(counters: &[Counter; 3], signal: Signal, records: u64) {
     if let Some(counter) = counters.get(slot(signal)) {
-        counter.inc_by(u64::from(records));
+        counter.inc_by(records);
     }
 }

@@ -15,6 +15,8 @@ use crate::assembly::Assembly;
 use crate::catalog::Built;
 use crate::gate::Gate;
 use crate::program::{Exit, Fork, Program, Stage};
+use crate::stateful::Entrance;
+use crate::step::Derive;
 
 /// Destinations of one graph at most: one bit each in a route set.
 pub const DESTINATIONS_MAX: usize = 256;
@@ -25,7 +27,7 @@ const STAGES_MAX: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// More exporters than route bits.
-    #[error("the graph has {0} exporters, at most {DESTINATIONS_MAX} fit")]
+    #[error("the graph has {0} exporters and stages with memory, at most {DESTINATIONS_MAX} fit")]
     TooManyDestinations(usize),
     /// A routing table names a pipeline that nothing defines.
     #[error("{router} routes to the pipeline {pipeline:?}, which nothing defines{}", hint(.nearest.as_deref()))]
@@ -49,11 +51,12 @@ fn hint(nearest: Option<&str>) -> String {
 /// A compiled graph.
 #[derive(Debug)]
 pub struct Plan {
-    /// Exporter ids; the position is the route bit.
+    /// Ids of what reads the journal, exporters and stages with memory; the position is the route
+    /// bit.
     pub sinks: Vec<String>,
     /// How each exporter assembles, by position.
     pub assemblies: Vec<Assembly>,
-    /// Programs of each receiver, by signal slot.
+    /// Programs of each receiver and of each stage with memory, by signal slot.
     pub programs: BTreeMap<String, [Option<Arc<Program>>; 3]>,
 }
 
@@ -67,7 +70,7 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let sinks: Vec<String> = built
             .iter()
-            .filter(|(_, component)| matches!(component, Built::Exporter { .. }))
+            .filter(|(_, built)| matches!(built, Built::Exporter { .. } | Built::Stateful(_)))
             .map(|(id, _)| id.clone())
             .collect();
         if sinks.len() > DESTINATIONS_MAX {
@@ -79,15 +82,16 @@ impl Plan {
             programs: BTreeMap::new(),
         };
         for (id, component) in built {
-            if matches!(component, Built::Receiver { .. }) {
-                let programs = plan.receiver(graph, built, id, limits, tails)?;
+            if matches!(component, Built::Receiver { .. } | Built::Stateful(_)) {
+                let programs = plan.sender(graph, built, id, limits, tails)?;
                 plan.programs.insert(id.clone(), programs);
             }
         }
         Ok(plan)
     }
 
-    fn receiver(
+    /// The programs of what puts records into the pipeline.
+    fn sender(
         &mut self,
         graph: &Graph,
         built: &BTreeMap<String, Built>,
@@ -154,14 +158,7 @@ impl Compiler<'_> {
         let built = self.built;
         match built.get(id) {
             Some(Built::Exporter { .. }) => {
-                if let Some(index) = self.plan.sinks.iter().position(|sink| sink == id) {
-                    fork.routes.insert(SinkIndex(u8::try_from(index).unwrap_or(u8::MAX)));
-                    if let (Some(assembly), Some(slot)) =
-                        (assembly, self.plan.assemblies.get_mut(index))
-                    {
-                        *slot = assembly.clone();
-                    }
-                }
+                self.insert(id, assembly, fork);
                 Ok(())
             }
             Some(Built::Pipeline) => self.enter_all(id, assembly, fork),
@@ -173,13 +170,47 @@ impl Compiler<'_> {
                 self.gates.extend(gate.clone());
                 self.enter_all(id, Some(own), fork)
             }
-            Some(Built::Step(_) | Built::Route(_)) => {
+            Some(Built::Step(_) | Built::Route(_) | Built::Stateful(_)) => {
                 let stage = self.stage(id, assembly)?;
                 fork.branches.push(stage);
                 Ok(())
             }
+            Some(Built::Derive(connector)) => self.derive(id, connector, fork),
             Some(Built::Receiver { .. }) | None => Ok(()),
         }
+    }
+
+    fn insert(&mut self, id: &str, assembly: Option<&Assembly>, fork: &mut Fork) {
+        let Some(index) = self.plan.sinks.iter().position(|sink| sink == id) else { return };
+        fork.routes.insert(SinkIndex(u8::try_from(index).unwrap_or(u8::MAX)));
+        if let (Some(assembly), Some(slot)) = (assembly, self.plan.assemblies.get_mut(index)) {
+            *slot = assembly.clone();
+        }
+    }
+
+    fn derive(
+        &mut self,
+        id: &str,
+        connector: &Arc<dyn Derive>,
+        fork: &mut Fork,
+    ) -> Result<(), PlanError> {
+        self.count_stage()?;
+        let came = std::mem::replace(&mut self.signal, connector.signal());
+        let next = successors(self.graph, id, self.signal);
+        let behind = self.fork(&next, None);
+        self.signal = came;
+        let mut stage = Stage { steps: Vec::new(), exit: Exit::All(behind?) };
+        flatten(&mut stage);
+        fork.derived.push((Arc::clone(connector), stage));
+        Ok(())
+    }
+
+    fn count_stage(&mut self) -> Result<(), PlanError> {
+        self.stages += 1;
+        if self.stages > STAGES_MAX {
+            return Err(PlanError::TooManyBranches(self.receiver.to_owned()));
+        }
+        Ok(())
     }
 
     fn enter_all(
@@ -195,10 +226,7 @@ impl Compiler<'_> {
     }
 
     fn stage(&mut self, id: &str, assembly: Option<&Assembly>) -> Result<Stage, PlanError> {
-        self.stages += 1;
-        if self.stages > STAGES_MAX {
-            return Err(PlanError::TooManyBranches(self.receiver.to_owned()));
-        }
+        self.count_stage()?;
         let built = self.built;
         if let Some(Built::Route(route)) = built.get(id) {
             let mut forks = Vec::new();
@@ -207,6 +235,14 @@ impl Compiler<'_> {
                 forks.push(self.fork(&inputs, assembly)?);
             }
             return Ok(Stage { steps: Vec::new(), exit: Exit::Chosen(Arc::clone(route), forks) });
+        }
+        if let Some(Built::Stateful(stateful)) = built.get(id) {
+            let mut held = Fork::default();
+            self.insert(id, None, &mut held);
+            let next = successors(self.graph, id, self.signal);
+            let forks = vec![held, self.fork(&next, assembly)?];
+            let entrance = Arc::new(Entrance(Arc::clone(stateful)));
+            return Ok(Stage { steps: Vec::new(), exit: Exit::Chosen(entrance, forks) });
         }
         let steps = match built.get(id) {
             Some(Built::Step(step)) => vec![Arc::clone(step)],
@@ -265,6 +301,7 @@ fn successors(graph: &Graph, id: &str, signal: Signal) -> Vec<String> {
 fn flatten(stage: &mut Stage) {
     let Exit::All(fork) = &mut stage.exit else { return };
     if fork.routes.is_empty()
+        && fork.derived.is_empty()
         && fork.branches.len() == 1
         && let Some(branch) = fork.branches.pop()
     {

@@ -5,13 +5,13 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bessemer_journal::{Lane, Routes};
-use bessemer_record::{Checked, Draft, Item, Limits, Signal, Tails};
+use bessemer_record::{CheckError, Checked, Draft, Item, Limits, Signal, Tails};
 use bytes::Bytes;
 
 use crate::fates::{Fates, Sum};
 use crate::gate::{Gate, Overload};
 use crate::outlet::{Incoming, Refusal};
-use crate::step::{After, Route, Scratch, Step};
+use crate::step::{After, Derive, Route, Scratch, Step};
 
 /// Marks a record that goes nowhere.
 pub const NO_ROUTE: u16 = u16::MAX;
@@ -48,6 +48,15 @@ pub(crate) struct Fork {
     pub(crate) routes: Routes,
     /// Stages that work on a copy.
     pub(crate) branches: Vec<Stage>,
+    /// Connectors that make other records of them, and where these go.
+    pub(crate) derived: Vec<(Arc<dyn Derive>, Stage)>,
+}
+
+impl Fork {
+    /// Whether records leave here only as they are.
+    fn is_plain(&self) -> bool {
+        self.branches.is_empty() && self.derived.is_empty()
+    }
 }
 
 /// What a program made of a batch.
@@ -55,7 +64,8 @@ pub(crate) struct Fork {
 pub struct Processed {
     /// Records in the batch as it came.
     pub records: u32,
-    /// Data points beyond those that came, of metrics that a step made longer.
+    /// Records beyond those that came: data points of metrics that a step made longer, and what
+    /// connectors made.
     pub generated: u32,
     /// Records that reach no destination.
     pub filtered: u32,
@@ -76,6 +86,8 @@ pub struct Processed {
 /// Records with equal content, destinations and urgency.
 #[derive(Debug, Clone)]
 pub struct Output {
+    /// The kind of request that the payload is.
+    pub signal: Signal,
     /// Destinations.
     pub routes: Routes,
     /// How urgent.
@@ -104,6 +116,46 @@ impl std::fmt::Debug for Program {
 struct Left {
     outputs: Vec<Output>,
     fates: Fates,
+    /// The books of what connectors made.
+    derived: Sum,
+    /// Why what a connector made is not well formed.
+    fault: Option<CheckError>,
+}
+
+impl Left {
+    fn begin(&mut self, items: &[Item]) {
+        self.outputs.clear();
+        self.fates.begin(items);
+        (self.derived, self.fault) = (Sum::default(), None);
+    }
+
+    /// The books of the batch with those of what connectors made.
+    fn sum(&self) -> Sum {
+        self.fates.sum().and(self.derived)
+    }
+
+    /// Runs a batch that a connector made of a draft through the stage behind it.
+    fn derive(
+        &mut self,
+        signal: Signal,
+        bytes: Bytes,
+        (from, stage): (&Draft, &Stage),
+        scratch: &mut Scratch,
+    ) {
+        let mut draft = match Draft::check(signal, bytes, &Limits::default(), from.tails()) {
+            Ok(draft) => draft,
+            Err(error) => return self.fault = Some(error),
+        };
+        let mut own = Self::default();
+        own.begin(draft.items());
+        let came = draft.records();
+        stage.run(&mut draft, scratch, &mut own);
+        let sum = own.sum();
+        let generated = sum.generated.saturating_add(came);
+        self.derived = self.derived.and(Sum { generated, ..sum });
+        self.outputs.append(&mut own.outputs);
+        self.fault = self.fault.take().or(own.fault);
+    }
 }
 
 thread_local! {
@@ -113,29 +165,39 @@ thread_local! {
 impl Program {
     /// Checks a batch and runs it through every step.
     pub fn run(&self, incoming: &Incoming) -> Result<Processed, Refusal> {
+        self.run_in(Lane::Normal, incoming)
+    }
+
+    /// The same with a batch that was in a lane before.
+    pub fn run_in(&self, lane: Lane, incoming: &Incoming) -> Result<Processed, Refusal> {
         for gate in &self.gates {
             gate.admit(&incoming.meta, incoming.bytes.len()).map_err(refusal)?;
         }
         if let Some(routes) = self.passthrough() {
             let checked = Checked::check(self.signal, incoming.bytes.clone(), &self.limits)?;
-            return Ok(whole(&checked, routes));
+            return Ok(whole(&checked, routes, lane));
         }
         let mut draft =
             Draft::check(self.signal, incoming.bytes.clone(), &self.limits, &self.tails)?;
         let records = draft.records();
+        if lane == Lane::Urgent {
+            draft.items_mut().iter_mut().for_each(|item| item.class = CRITICAL);
+        }
         SCRATCH.with_borrow_mut(|(scratch, left)| {
             scratch.refusal = None;
             scratch.after = After::default();
             scratch.headers.clone_from(&incoming.meta.headers);
-            left.outputs.clear();
-            left.fates.begin(draft.items());
+            left.begin(draft.items());
             self.root.run(&mut draft, scratch, left);
             if let Some(reason) = scratch.refusal.take() {
                 return Err(Refusal::Rejected { reason });
             }
+            if let Some(error) = left.fault.take() {
+                return Err(error.into());
+            }
             let mut outputs = std::mem::take(&mut left.outputs);
             let merged = merge_equal(&mut outputs);
-            let sum = Sum { merged, ..left.fates.sum() };
+            let sum = Sum { merged, ..left.sum() };
             let after = std::mem::take(&mut scratch.after);
             Ok(Processed { after, ..tally(records, sum, outputs, &incoming.bytes) })
         })
@@ -143,7 +205,7 @@ impl Program {
 
     fn passthrough(&self) -> Option<Routes> {
         match (&self.root.exit, self.root.steps.is_empty()) {
-            (Exit::All(fork), true) if fork.branches.is_empty() => Some(fork.routes),
+            (Exit::All(fork), true) if fork.is_plain() => Some(fork.routes),
             _ => None,
         }
     }
@@ -156,14 +218,15 @@ fn refusal(overload: Overload) -> Refusal {
     }
 }
 
-fn whole(checked: &Checked, routes: Routes) -> Processed {
+fn whole(checked: &Checked, routes: Routes, lane: Lane) -> Processed {
     let records = checked.records();
     let mut outputs = Vec::with_capacity(1);
     let goes = records > 0 && !routes.is_empty();
     if goes {
         outputs.push(Output {
+            signal: checked.signal(),
             routes,
-            lane: Lane::Normal,
+            lane,
             records,
             payload: checked.bytes().clone(),
             unchanged: true,
@@ -230,6 +293,13 @@ fn leave(forks: &[Fork], draft: &mut Draft, scratch: &mut Scratch, left: &mut Le
             keep_only(&mut copy, index);
             branch.run(&mut copy, scratch, left);
         }
+        for (connector, stage) in &fork.derived {
+            let mut copy = draft.fork();
+            keep_only(&mut copy, index);
+            if let Some(bytes) = connector.run(&mut copy, scratch) {
+                left.derive(connector.signal(), bytes, (&copy, stage), scratch);
+            }
+        }
     }
     left.fates.note(draft.items(), |item| destinations(forks, item));
     emit(forks, draft, &mut left.outputs);
@@ -258,6 +328,7 @@ fn emit(forks: &[Fork], draft: &mut Draft, outputs: &mut Vec<Output>) {
         let Some(fork) = forks.get(usize::from(emitted.output / 2)) else { continue };
         let lane = if emitted.output % 2 == 1 { Lane::Urgent } else { Lane::Normal };
         outputs.push(Output {
+            signal: draft.signal(),
             routes: fork.routes,
             lane,
             records: emitted.records,
@@ -273,7 +344,8 @@ fn merge_equal(outputs: &mut Vec<Output>) -> u64 {
     let mut kept: Vec<Output> = Vec::with_capacity(outputs.len());
     for output in outputs.drain(..) {
         let twin = kept.iter_mut().find(|other| {
-            other.lane == output.lane
+            other.signal == output.signal
+                && other.lane == output.lane
                 && other.records == output.records
                 && other.payload == output.payload
         });

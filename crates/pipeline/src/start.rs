@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bessemer_journal::{Disk, Journal, Lane, SinkIndex, SinkSpec};
+use bessemer_journal::{Disk, Journal, Lane, Routes, SinkIndex, SinkSpec};
 use bessemer_runtime::{Clock, Random, Tasks};
 use tokio::sync::mpsc;
 
 use crate::alerts::{Alerts, Rule};
 use crate::assembly::Assembly;
 use crate::catalog::{Built, QueueSettings, WhenFull};
+use crate::delivery::hold::{BACKLOG_SHARE, Holder, Seat};
 use crate::delivery::source::Source;
 use crate::delivery::tries::{Destination, Tries};
 use crate::delivery::worker::Worker;
@@ -20,6 +22,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::outlet::{Ack, Outlet};
 use crate::plan::Plan;
+use crate::stateful::Stateful;
 use crate::status::{Health, Status};
 
 /// What an engine is made of, beside its plan.
@@ -60,12 +63,12 @@ type Queues = (
 impl Engine {
     /// Opens the journal, starts every exporter and then every receiver.
     pub async fn start(plan: Plan, mut parts: Parts) -> Result<Self, EngineError> {
-        let exporters = take_exporters(&plan, &mut parts.built);
-        let (options, sinks) = journal_options(&exporters, &parts.options);
+        let readers = take_readers(&plan, &mut parts.built);
+        let (options, sinks) = journal_options(&plan, &readers, &parts.options);
         let (disk, clock, random) = parts.world();
         let (journal, report) = Journal::open(disk, clock, random, options, &sinks)?;
         tracing::info!(?report, "journal opened");
-        Self::start_on(journal, exporters, plan, parts).await
+        Self::start_on(journal, readers, plan, parts).await
     }
 
     /// The same over a journal without threads, whose work the caller does: for a simulator.
@@ -73,37 +76,39 @@ impl Engine {
         plan: Plan,
         mut parts: Parts,
     ) -> Result<(Self, bessemer_journal::Engine), EngineError> {
-        let exporters = take_exporters(&plan, &mut parts.built);
-        let (options, sinks) = journal_options(&exporters, &parts.options);
+        let readers = take_readers(&plan, &mut parts.built);
+        let (options, sinks) = journal_options(&plan, &readers, &parts.options);
         let (disk, clock, random) = parts.world();
         let (journal, work, _) = Journal::open_stepped(disk, clock, random, options, &sinks)?;
-        Ok((Self::start_on(journal, exporters, plan, parts).await?, work))
+        Ok((Self::start_on(journal, readers, plan, parts).await?, work))
     }
 
     async fn start_on(
         journal: Journal,
-        exporters: Destinations,
+        readers: Readers,
         plan: Plan,
         parts: Parts,
     ) -> Result<Self, EngineError> {
-        debug_assert_eq!(exporters.len(), plan.sinks.len(), "one sink for each exporter");
+        debug_assert_eq!(readers.len(), plan.sinks.len(), "one reader for each sink");
         let (handles, queues): (Vec<SinkHandle>, Vec<Queues>) =
             plan.sinks.iter().map(|_| memory_queue()).unzip();
+        let staged = (0..=u8::MAX).map(SinkIndex).zip(&readers);
+        let staged = staged.filter(|(_, reader)| matches!(reader, Reader::Stage(_)));
         let hub = Arc::new(Hub::new(
             journal,
-            handles,
+            (handles, Routes::to(staged.map(|(sink, _)| sink))),
             Arc::clone(&parts.clock),
             &*parts.random,
             Arc::clone(&parts.metrics),
         ));
         let health = plan.sinks.iter().map(|id| (id.clone(), Arc::new(Health::default())));
         let destinations: Arc<Vec<(String, Arc<Health>)>> = Arc::new(health.collect());
-        let receivers = plan.programs.keys().cloned().collect();
-        let books = Arc::clone(&parts.metrics);
+        let books = (Arc::clone(&parts.metrics), plan.programs.keys().cloned().collect());
         let clock = Arc::clone(&parts.clock);
-        let ledger =
-            Ledger::resume(hub.journal.clone(), clock, (books, receivers), plan.sinks.len());
-        let rules = exporters.iter().map(|(id, (_, queue))| Rule::new(id, queue)).collect();
+        let ledger = Ledger::resume(hub.journal.clone(), clock, books, plan.sinks.len());
+        let rules =
+            plan.sinks.iter().zip(&readers).map(|(id, reader)| Rule::new(id, &reader.queue()));
+        let rules = rules.collect();
         let engine = Self {
             ledger,
             status: Status {
@@ -113,31 +118,67 @@ impl Engine {
             },
             hub,
             receivers: Tasks::new(),
+            stages: Tasks::new(),
             exporters: Tasks::new(),
             observer: Tasks::new(),
         };
-        for (_, exporter) in &exporters {
-            exporter.0.open().await?;
+        for reader in &readers {
+            if let Reader::Exporter(exporter, _) = reader {
+                exporter.open().await?;
+            }
         }
-        for ((sink, (id, exporter)), ((assembly, queue), (_, health))) in exporters
-            .into_iter()
-            .enumerate()
-            .zip(plan.assemblies.iter().zip(queues).zip(destinations.iter()))
-        {
-            let to = Destination {
-                id,
-                sink: SinkIndex(u8::try_from(sink).unwrap_or(u8::MAX)),
-                exporter: exporter.0,
-                sheet: engine.ledger.sheet(SinkIndex(u8::try_from(sink).unwrap_or(u8::MAX))),
-                config_hash: parts.config_hash,
-                when_full: exporter.1.when_full,
-                health: Arc::clone(health),
-            };
-            engine.start_worker(to, assembly.clone(), queue, &parts.random, exporter.1.ordered);
-        }
+        engine.start_readers(&plan, readers, queues, &parts);
         engine.start_receivers(&plan, parts.built).await?;
         engine.observe();
         Ok(engine)
+    }
+
+    fn start_readers(&self, plan: &Plan, readers: Readers, queues: Vec<Queues>, parts: &Parts) {
+        let config_hash = parts.config_hash;
+        let destinations = self.status.destinations.iter();
+        let sinks = (0..=u8::MAX).map(SinkIndex).zip(destinations).zip(&plan.assemblies);
+        for (((sink, (id, health)), assembly), (reader, queues)) in
+            sinks.zip(readers.into_iter().zip(queues))
+        {
+            let (id, health) = (id.clone(), Arc::clone(health));
+            match reader {
+                Reader::Exporter(exporter, queue) => {
+                    let sheet = self.ledger.sheet(sink);
+                    let when_full = queue.when_full;
+                    let to =
+                        Destination { id, sink, exporter, config_hash, when_full, sheet, health };
+                    let assembly = assembly.clone();
+                    self.start_worker(to, assembly, queues, &parts.random, queue.ordered);
+                }
+                Reader::Stage(stage) => {
+                    let programs = plan.programs.get(&id).cloned().unwrap_or_default();
+                    let ack = (Ack::Disk, Duration::ZERO);
+                    let outlet = Outlet::new(&id, ack, programs, Arc::clone(&self.hub));
+                    let seat = Seat { id, sink, stage, outlet, health, config_hash };
+                    self.start_stage(seat, queues);
+                }
+            }
+        }
+    }
+
+    fn source(&self, sink: SinkIndex, queues: Queues) -> Source {
+        let journal = &self.hub.journal;
+        Source {
+            urgent: journal.reader(sink, Lane::Urgent),
+            normal: journal.reader(sink, Lane::Normal),
+            urgent_direct: queues.0,
+            normal_direct: queues.1,
+            turn: 0,
+        }
+    }
+
+    fn start_stage(&self, seat: Seat, mut queues: Queues) {
+        // What a stage holds must be in the journal.
+        queues.0.close();
+        queues.1.close();
+        let source = self.source(seat.sink, queues);
+        let holder = Holder::new(seat, Arc::clone(&self.hub), source, self.stages.clone());
+        self.stages.spawn(holder.run());
     }
 
     fn start_worker(
@@ -148,14 +189,7 @@ impl Engine {
         random: &Arc<dyn Random>,
         ordered: bool,
     ) {
-        let journal = &self.hub.journal;
-        let source = Source {
-            urgent: journal.reader(to.sink, Lane::Urgent),
-            normal: journal.reader(to.sink, Lane::Normal),
-            urgent_direct: queues.0,
-            normal_direct: queues.1,
-            turn: 0,
-        };
+        let source = self.source(to.sink, queues);
         let tries =
             Tries::new(to, Arc::clone(&self.hub), Arc::clone(random), self.exporters.clone());
         self.exporters.spawn(Worker::new(source, Arc::new(tries), assembly, ordered).run());
@@ -179,31 +213,58 @@ impl Engine {
     }
 }
 
-type Destinations = Vec<(String, (Arc<dyn Exporter>, QueueSettings))>;
+/// What reads the journal.
+enum Reader {
+    Exporter(Arc<dyn Exporter>, QueueSettings),
+    Stage(Arc<dyn Stateful>),
+}
 
-/// Exporters in the order of their route bits.
-fn take_exporters(plan: &Plan, built: &mut BTreeMap<String, Built>) -> Destinations {
-    let mut exporters = Vec::with_capacity(plan.sinks.len());
-    for id in &plan.sinks {
-        if let Some(Built::Exporter { exporter, queue }) = built.remove(id) {
-            exporters.push((id.clone(), (exporter, queue)));
+type Readers = Vec<Reader>;
+
+impl Reader {
+    fn queue(&self) -> QueueSettings {
+        match self {
+            Self::Exporter(_, queue) => queue.clone(),
+            Self::Stage(_) => QueueSettings::default(),
         }
     }
-    exporters
+}
+
+/// Exporters and stages in the order of their route bits.
+fn take_readers(plan: &Plan, built: &mut BTreeMap<String, Built>) -> Readers {
+    let mut readers = Vec::with_capacity(plan.sinks.len());
+    for id in &plan.sinks {
+        match built.remove(id) {
+            Some(Built::Exporter { exporter, queue }) => {
+                readers.push(Reader::Exporter(exporter, queue));
+            }
+            Some(Built::Stateful(stage)) => readers.push(Reader::Stage(stage)),
+            Some(other) => drop(built.insert(id.clone(), other)),
+            None => {}
+        }
+    }
+    readers
 }
 
 fn journal_options(
-    exporters: &Destinations,
+    plan: &Plan,
+    readers: &Readers,
     options: &Options,
 ) -> (bessemer_journal::Options, Vec<SinkSpec>) {
-    let sinks = exporters.iter().map(|(id, (_, queue))| SinkSpec {
-        id: id.clone(),
-        budget: queue.budget.map(|size| size.0),
-        when_full: match queue.when_full {
-            WhenFull::Block => bessemer_journal::WhenFull::Block,
-            WhenFull::DeadLetter => bessemer_journal::WhenFull::DeadLetter,
+    let stages = readers.iter().filter(|reader| matches!(reader, Reader::Stage(_))).count();
+    let share = options.journal_bytes_max / BACKLOG_SHARE / (stages as u64).max(1);
+    let sinks = plan.sinks.iter().zip(readers).map(|(id, reader)| match reader {
+        Reader::Exporter(_, queue) => SinkSpec {
+            id: id.clone(),
+            budget: queue.budget.map(|size| size.0),
+            when_full: match queue.when_full {
+                WhenFull::Block => bessemer_journal::WhenFull::Block,
+                WhenFull::DeadLetter => bessemer_journal::WhenFull::DeadLetter,
+            },
         },
+        Reader::Stage(_) => SinkSpec { budget: Some(share), ..SinkSpec::new(id.clone()) },
     });
+    let sinks = sinks.collect();
     let options = bessemer_journal::Options {
         budget_bytes: options.journal_bytes_max,
         sync: options.sync,
@@ -212,7 +273,7 @@ fn journal_options(
         keys: options.keys.clone(),
         ..bessemer_journal::Options::new(options.storage.join("journal"))
     };
-    (options, sinks.collect())
+    (options, sinks)
 }
 
 fn memory_queue() -> (SinkHandle, Queues) {

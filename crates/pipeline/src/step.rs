@@ -1,7 +1,8 @@
-//! The contract of a stateless processor: one step of the fused program.
+//! The contracts of stateless processors: steps, routers and connectors of the fused program.
 
-use bessemer_record::Draft;
 use bessemer_record::draft::Folded;
+use bessemer_record::{Draft, Signal};
+use bytes::Bytes;
 
 /// Buffers that steps reuse from batch to batch; one per worker thread.
 #[derive(Debug, Default)]
@@ -58,4 +59,15 @@ pub trait Route: Send + Sync + 'static {
 
     /// Pipelines of each route index.
     fn targets(&self) -> &[Vec<String>];
+}
+
+/// A connector that makes records of another kind of a batch, within the same program: they are
+/// acknowledged together or not at all, so nothing has to be remembered from batch to batch.
+pub trait Derive: Send + Sync + 'static {
+    /// The kind of what it makes.
+    fn signal(&self) -> Signal;
+
+    /// An OTLP export request made of the items of a copy that are not dropped; nothing if there is
+    /// nothing to say.
+    fn run(&self, draft: &mut Draft, scratch: &mut Scratch) -> Option<Bytes>;
 }

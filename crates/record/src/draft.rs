@@ -133,6 +133,11 @@ impl Draft {
         &self.input
     }
 
+    /// The attribute sets that can be added to its records.
+    pub fn tails(&self) -> &Arc<Tails> {
+        &self.tails
+    }
+
     /// The number of log records, spans or data points that came.
     pub fn records(&self) -> u32 {
         self.records

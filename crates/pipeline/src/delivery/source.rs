@@ -51,6 +51,27 @@ impl Source {
         }
     }
 
+    /// Lets another reader take over a lane.
+    pub(crate) fn rewind(&mut self, lane: Lane, reader: Reader) {
+        *self.reader(lane) = reader;
+    }
+
+    /// The next batch of a lane of the journal; waits for one. Dropping the future loses none.
+    pub(crate) async fn next_in(&mut self, lane: Lane) -> Parcel {
+        loop {
+            if let Some(parcel) = of_stored(next_of(self.reader(lane)).await, lane) {
+                return parcel;
+            }
+        }
+    }
+
+    fn reader(&mut self, lane: Lane) -> &mut Reader {
+        match lane {
+            Lane::Urgent => &mut self.urgent,
+            Lane::Normal => &mut self.normal,
+        }
+    }
+
     fn try_urgent(&mut self) -> Option<Parcel> {
         take(&mut self.urgent_direct, &mut self.urgent, Lane::Urgent)
     }

@@ -26,15 +26,18 @@ pub struct LedgerPage {
     pub record: Option<RecordRow>,
 }
 
-/// `accepted + generated = kept + filtered`, in records.
+/// `accepted + generated = kept + filtered + folded`, in records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiverRow {
     /// Component id.
     pub id: String,
     /// Acknowledged.
     pub accepted: u64,
-    /// Data points that processors added.
+    /// Records that processors added: data points, counts, and what a stage made of those it held.
     pub generated: u64,
+    /// Became part of what a stage made; 0 for a receiver.
+    #[serde(default)]
+    pub folded: u64,
     /// Ended in no destination.
     pub filtered: u64,
     /// Went to at least one destination, each counted once.
@@ -209,6 +212,7 @@ pub(super) fn receivers(ledger: &Ledger) -> Vec<ReceiverRow> {
             id: id.clone(),
             accepted: metrics.accepted_in_all(id),
             generated: metrics.generated.get_or_create_owned(&labels).get(),
+            folded: metrics.folded.get_or_create_owned(&labels).get(),
             filtered: metrics.filtered.get_or_create_owned(&labels).get(),
             kept: metrics.kept.get_or_create_owned(&labels).get(),
             routed: metrics.routed.get_or_create_owned(&labels).get(),

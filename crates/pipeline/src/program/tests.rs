@@ -27,13 +27,18 @@ struct Drawn {
 struct DrawnFork {
     sinks: Vec<u8>,
     branches: Vec<Drawn>,
+    /// Where a connector sends what it makes, if there is one; nowhere beyond the last sink.
+    derives: Option<u8>,
 }
 
 fn drawn() -> impl Strategy<Value = Drawn> {
     let stage = |branch: BoxedStrategy<Vec<Drawn>>| {
         let drops = proptest::option::of((2..5_usize, 0..3_usize));
         let sinks = proptest::collection::vec(0..SINKS, 0..3);
-        let fork = (sinks, branch).prop_map(|(sinks, branches)| DrawnFork { sinks, branches });
+        let derives = proptest::option::of(0..SINKS + 1);
+        let fork = (sinks, branch, derives);
+        let fork =
+            fork.prop_map(|(sinks, branches, derives)| DrawnFork { sinks, branches, derives });
         (drops, any::<bool>(), proptest::collection::vec(fork, 1..4)).prop_map(
             |(drops, chosen, mut forks)| {
                 if !chosen {
@@ -66,6 +71,7 @@ impl Drawn {
         let fork = |fork: &DrawnFork| Fork {
             routes: Routes::to(fork.sinks.iter().map(|sink| SinkIndex(*sink))),
             branches: fork.branches.iter().map(Self::stage).collect(),
+            derived: fork.derives.into_iter().map(derived).collect(),
         };
         let mut forks: Vec<Fork> = self.forks.iter().map(fork).collect();
         let exit = if self.chosen {
@@ -86,6 +92,40 @@ impl Drawn {
         own.dedup();
         own.extend(fork.branches.iter().flat_map(|branch| branch.sinks(place)));
         own
+    }
+}
+
+impl Drawn {
+    /// Where the connectors send what they make of the item at a place.
+    fn derives(&self, place: usize) -> Vec<u8> {
+        let Some(fork) = self.forks.get(self.choice(place)).filter(|_| !self.drops(place)) else {
+            return Vec::new();
+        };
+        let behind = fork.branches.iter().flat_map(|branch| branch.derives(place));
+        fork.derives.into_iter().chain(behind).collect()
+    }
+}
+
+/// A connector and the stage behind it.
+fn derived(sink: u8) -> (Arc<dyn Derive>, Stage) {
+    let sinks = (sink < SINKS).then_some(SinkIndex(sink));
+    let fork = Fork { routes: Routes::to(sinks), ..Fork::default() };
+    (Arc::new(AddsTen), Stage { steps: Vec::new(), exit: Exit::All(fork) })
+}
+
+/// Makes of each record one whose body is ten more.
+struct AddsTen;
+
+impl Derive for AddsTen {
+    fn signal(&self) -> Signal {
+        Signal::Logs
+    }
+
+    fn run(&self, draft: &mut Draft, _: &mut Scratch) -> Option<Bytes> {
+        let bodies = draft.items().iter().enumerate().filter(|(_, item)| !item.is_dropped());
+        let bodies = bodies.map(|(place, _)| std::str::from_utf8(draft.body(place)).unwrap());
+        let more: Vec<u8> = bodies.map(|body| 10 + body.parse::<u8>().unwrap()).collect();
+        Some(incoming(&more).bytes)
     }
 }
 
@@ -156,12 +196,12 @@ fn only(severities: &'static [u8]) -> impl Fn(&mut Draft) + Send + Sync + 'stati
 }
 
 fn branch(steps: Vec<Arc<dyn Step>>) -> Stage {
-    let fork = Fork { routes: Routes::to([SinkIndex(0)]), branches: Vec::new() };
+    let fork = Fork { routes: Routes::to([SinkIndex(0)]), ..Fork::default() };
     Stage { steps, exit: Exit::All(fork) }
 }
 
 fn program(signal: Signal, branches: Vec<Stage>) -> Program {
-    let fork = Fork { routes: Routes::to([]), branches };
+    let fork = Fork { branches, ..Fork::default() };
     let root = Stage { steps: Vec::new(), exit: Exit::All(fork) };
     Program { signal, limits: Limits::default(), tails: Tails::none(), gates: Vec::new(), root }
 }
@@ -221,9 +261,10 @@ fn pieces_of_a_metric_are_counted_as_what_they_are_pieces_of() {
 }
 
 proptest! {
-    /// Scenario: forks, routers and branches, steps that drop, records with equal bytes.
+    /// Scenario: forks, routers, branches and connectors, steps that drop, records with equal bytes.
     /// Promise: a record is filtered when it ends in no destination and else kept, each counted
-    /// once, and the books of copies balance.
+    /// once; what connectors make is generated and then kept or filtered; the books of copies
+    /// balance.
     #[test]
     fn every_record_is_kept_or_filtered_and_every_copy_routed_or_merged(
         drawn in drawn(),
@@ -239,16 +280,23 @@ proptest! {
         let processed = program.run(&incoming(&bodies)).unwrap();
         let ways: Vec<Vec<u8>> = (0..bodies.len()).map(|place| drawn.sinks(place)).collect();
         let kept = ways.iter().filter(|sinks| !sinks.is_empty()).count();
-        prop_assert_eq!(processed.kept as usize, kept);
-        prop_assert_eq!(processed.filtered as usize, bodies.len() - kept);
+        let derives: Vec<Vec<u8>> = (0..bodies.len()).map(|place| drawn.derives(place)).collect();
+        let made: usize = derives.iter().map(Vec::len).sum();
+        let arrived = derives.iter().flatten().filter(|sink| **sink < SINKS).count();
+        prop_assert_eq!(processed.generated as usize, made);
+        prop_assert_eq!(processed.kept as usize, kept + arrived);
+        prop_assert_eq!(processed.filtered as usize, bodies.len() - kept + made - arrived);
         prop_assert_eq!(processed.unaccounted, 0);
-        let copies: usize = ways.iter().map(Vec::len).sum();
+        let copies: usize = ways.iter().map(Vec::len).sum::<usize>() + arrived;
         prop_assert_eq!(processed.routed + processed.merged, copies as u64);
         let found = delivered(&processed.outputs);
         prop_assert_eq!(found.values().sum::<usize>() as u64, processed.routed);
         for (place, sinks) in ways.iter().enumerate() {
             for sink in sinks {
                 prop_assert!(found.contains_key(&(*sink, bodies[place].to_string())));
+            }
+            for sink in derives[place].iter().filter(|sink| **sink < SINKS) {
+                prop_assert!(found.contains_key(&(*sink, (10 + bodies[place]).to_string())));
             }
         }
     }

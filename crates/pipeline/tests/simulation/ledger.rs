@@ -14,7 +14,7 @@ use bessemer_runtime::{Clock, SystemRandom};
 use parking_lot::Mutex;
 
 use crate::net::Destination;
-use crate::records;
+use crate::{records, stages};
 
 /// What clients know.
 #[derive(Default)]
@@ -180,12 +180,16 @@ pub(crate) fn check(
     held: &BTreeMap<&'static str, Held>,
 ) {
     let notes = ledger.notes.lock();
+    let staged = held.get(stages::ID);
     for destination in net {
         let held = &held[destination.id];
         check_answers(destination, held);
         let seen = destination.seen.lock();
         let mut safe: BTreeSet<u64> = held.queued.iter().chain(&held.dead).copied().collect();
         safe.extend(seen.taken.keys());
+        if let Some(stage) = staged {
+            safe.extend(stage.queued.iter().chain(&stage.dead));
+        }
         let lost: Vec<&u64> = notes.acked.difference(&safe).collect();
         assert!(lost.is_empty(), "acknowledged and lost to {}: {lost:?}", destination.id);
         let invented: Vec<&u64> = safe.difference(&notes.claimed).collect();

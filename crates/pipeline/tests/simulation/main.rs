@@ -28,4 +28,6 @@ mod seeds;
 #[path = "../../../journal/tests/proof/size.rs"]
 mod size;
 #[cfg(test)]
+mod stages;
+#[cfg(test)]
 mod world;

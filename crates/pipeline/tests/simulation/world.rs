@@ -24,7 +24,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::clock::SimClock;
 use crate::ledger::{self, Held, Ledger};
 use crate::net::{Destination, Wire};
-use crate::records;
+use crate::{records, stages};
 
 /// How long the journal rests at most when there is nothing to do.
 const REST_MAX: Duration = Duration::from_secs(1);
@@ -53,6 +53,12 @@ pub(crate) struct World {
     /// Queues that are not as by default, by destination.
     pub(crate) queues: BTreeMap<&'static str, QueueSettings>,
     pub(crate) retention: Retention,
+    /// What the receiver's acknowledgement means.
+    pub(crate) ack: Ack,
+    /// How long a stage before the destinations holds every other record; without it, there is none.
+    pub(crate) stage: Option<Duration>,
+    /// Whether a step behind that stage refuses a certain record.
+    pub(crate) picky: bool,
     pub(crate) now: Duration,
     pub(crate) lives: u64,
     /// The journal has said that something it wrote cannot be read.
@@ -82,6 +88,9 @@ impl World {
             ordered: false,
             queues: BTreeMap::new(),
             retention: Retention::default(),
+            ack: Ack::Disk,
+            stage: None,
+            picky: false,
             now: Duration::ZERO,
             lives: 0,
             damaged: Cell::default(),
@@ -130,9 +139,15 @@ impl World {
             budget_bytes: self.journal_bytes_max,
             ..bessemer_journal::Options::new(storage().join("journal"))
         };
-        let ids: Vec<&'static str> = self.net.iter().map(|destination| destination.id).collect();
+        let ids: Vec<&'static str> = self.readers().collect();
         let clock: Arc<dyn Clock> = Arc::new(SimClock::new(self.now));
         ledger::held(&self.disk, &clock, &options, &ids, &self.damaged)
+    }
+
+    /// What reads the journal.
+    pub(crate) fn readers(&self) -> impl Iterator<Item = &'static str> {
+        let stage = self.stage.map(|_| stages::ID);
+        self.net.iter().map(|destination| destination.id).chain(stage)
     }
 
     /// Whether the journal says that something it wrote cannot be read.
@@ -198,7 +213,7 @@ impl World {
         let mut built = BTreeMap::new();
         let (receiver, ack_timeout): (Box<dyn Receiver>, _) =
             (Box::new(Door(door)), Duration::from_secs(30));
-        let (ack, listens) = (Ack::Disk, Vec::new());
+        let (ack, listens) = (self.ack, Vec::new());
         built.insert("in".into(), Built::Receiver { receiver, ack, ack_timeout, listens });
         built.insert("lane".into(), Built::Step(Arc::new(UrgentBySeventh)));
         let mut graph = Graph::default();
@@ -207,6 +222,16 @@ impl World {
             graph.edges.push(Edge { from, signal: Signal::Logs, to, at });
         };
         wire("in", "lane");
+        let before = if let Some(interval) = self.stage {
+            let stage = Arc::new(stages::Hoard { interval });
+            built.insert(stages::ID.into(), Built::Stateful(stage));
+            built.insert("picky".into(), Built::Step(Arc::new(stages::Picky(self.picky))));
+            wire("lane", stages::ID);
+            wire(stages::ID, "picky");
+            "picky"
+        } else {
+            "lane"
+        };
         for destination in &self.net {
             let (to, clock) = (Arc::clone(destination), clock.clone());
             let exporter: Arc<dyn Exporter> =
@@ -214,7 +239,7 @@ impl World {
             let queue = self.queues.get(destination.id).cloned().unwrap_or_default();
             let queue = QueueSettings { ordered: self.ordered, ..queue };
             built.insert(destination.id.into(), Built::Exporter { exporter, queue });
-            wire("lane", destination.id);
+            wire(before, destination.id);
         }
         let random: Arc<dyn Random> = Arc::<SystemRandom>::clone(&self.random);
         let parts = Parts {
