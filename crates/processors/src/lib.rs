@@ -8,6 +8,7 @@ mod connector_routing;
 mod cost;
 mod filter;
 mod groupbyattrs;
+mod logdedup;
 mod memory_limiter;
 mod pipeline;
 mod probabilistic_sampler;
@@ -75,6 +76,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<groupbyattrs::Settings>,
         build: groupbyattrs::build,
+    },
+    Row {
+        name: "otelcol.processor.logdedup",
+        aliases: &["otelcol.processor.log_dedup"],
+        role: Role::Processor,
+        signals: &[Signal::Logs],
+        stability: Stability::Preview,
+        summary: "Sends equal log records on as one, with how many there were.",
+        example: logdedup::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<logdedup::Settings>,
+        build: logdedup::build,
     },
     Row {
         name: "otelcol.processor.memory_limiter",

@@ -36,7 +36,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn put(self, number: u32, out: &mut Vec<u8>) {
+    /// Appends the field under a number.
+    pub fn put(self, number: u32, out: &mut Vec<u8>) {
         match self {
             Self::Varint(value) => {
                 put_tag(out, number, VARINT);
