@@ -3,6 +3,7 @@
 mod attributes;
 mod batch;
 mod compliance;
+mod connector_count;
 mod connector_forward;
 mod connector_routing;
 mod cost;
@@ -172,6 +173,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<transform::Settings>,
         build: transform::build,
+    },
+    Row {
+        name: "otelcol.connector.count",
+        aliases: &[],
+        role: Role::Connector,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Counts spans, span events, metrics, data points and log records as metrics.",
+        example: connector_count::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<connector_count::Settings>,
+        build: connector_count::build,
     },
     Row {
         name: "otelcol.connector.forward",

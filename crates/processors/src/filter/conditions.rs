@@ -88,9 +88,14 @@ impl Failures {
         Self { component: context.id.clone(), mode, clock, told_ms, untold }
     }
 
+    /// What time it is.
+    pub(crate) fn unix_nanos(&self) -> u64 {
+        self.clock.unix_nanos()
+    }
+
     /// The world as statements see it.
     pub(crate) fn environment(&self) -> Environment {
-        Environment::at(self.clock.unix_nanos())
+        Environment::at(self.unix_nanos())
     }
 
     /// Tells that something failed, unless that was done a moment ago.
