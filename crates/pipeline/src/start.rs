@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bessemer_journal::{Disk, Journal, Lane, Routes, SinkIndex, SinkSpec};
-use bessemer_runtime::{Clock, Random, Tasks};
+use bessemer_runtime::{Clock, Random, Span, Tasks};
 use tokio::sync::mpsc;
 
 use crate::alerts::{Alerts, Rule};
@@ -225,7 +225,12 @@ impl Reader {
     fn queue(&self) -> QueueSettings {
         match self {
             Self::Exporter(_, queue) => queue.clone(),
-            Self::Stage(_) => QueueSettings::default(),
+            Self::Stage(stage) => {
+                // What a stage holds for its interval is not late.
+                let usual = QueueSettings::default();
+                let alert_age = Span(usual.alert_age.0.saturating_add(stage.interval()));
+                QueueSettings { alert_age, ..usual }
+            }
         }
     }
 }
