@@ -129,6 +129,9 @@ pub(crate) const CASES: &[Case] = &[
         delivers: false,
         ..http("h", &[bessemer("filter.alloy", "delivered"), otelcol("filter.yaml", "delivered")])
     },
-    http("i", &[bessemer("attributes.alloy", "delivered"), otelcol("attributes.yaml", "delivered")]),
+    http(
+        "i",
+        &[bessemer("attributes.alloy", "delivered"), otelcol("attributes.yaml", "delivered")],
+    ),
     http("j", &[bessemer("redaction.alloy", "delivered"), otelcol("redaction.yaml", "delivered")]),
 ];

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bessemer_config::Settings as RawSettings;
-use bessemer_ottl::{Condition, Context as Ottl, Functions};
+use bessemer_ottl::{Conditions, Context as Ottl, Functions};
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::stateful::{HELD, PASSES};
 use bessemer_pipeline::{Built, Context, Holding, Scratch, SettingsError, Stateful};
@@ -48,7 +48,7 @@ pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, 
 #[derive(Debug)]
 struct LogDedup {
     interval: Duration,
-    conditions: Vec<Condition>,
+    conditions: Conditions,
     failures: Failures,
     rules: Arc<Rules>,
 }
@@ -59,7 +59,8 @@ impl LogDedup {
         let texts = &settings.conditions;
         Ok(Self {
             interval: settings.interval()?,
-            conditions: conditions::compile_all("conditions", Ottl::Log, &functions, texts)?,
+            conditions: conditions::compile_all("conditions", Ottl::Log, &functions, texts)
+                .map(Conditions::new)?,
             failures: Failures::new(context, ErrorMode::Ignore),
             rules: Arc::new(Rules::new(settings)?),
         })

@@ -80,7 +80,7 @@ async fn a_request_that_never_ends_does_not_hold_the_caller_beyond_its_grace() {
     let draining = async {
         until("the request", || mirror.seen() == 1).await;
         server.tasks.cancel();
-        assert!(!server.tasks.finished_within(std::time::Duration::from_millis(50)).await);
+        assert!(!server.tasks.finished_within(Duration::from_millis(50)).await);
     };
     tokio::select! {
         _ = request => panic!("nothing released it"),
