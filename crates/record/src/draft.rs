@@ -326,4 +326,6 @@ impl Drop for Draft {
 }
 
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod tests;
