@@ -52,6 +52,22 @@ pub(super) fn read(
     settings
 }
 
+/// Where no schema says otherwise, a name without a value has settings that are all defaults: in
+/// other dialects null is how a text says that a setting is not given.
+fn fill(value: &mut Value) {
+    match &mut value.data {
+        Data::Null => value.data = Data::Object(Object::default()),
+        Data::Object(object) => object.fields.iter_mut().for_each(|field| fill(&mut field.value)),
+        Data::Array(_)
+        | Data::Bool(_)
+        | Data::Number(_)
+        | Data::String(_)
+        | Data::Secret(_)
+        | Data::OptionalSecret { .. }
+        | Data::Reference(_) => {}
+    }
+}
+
 /// Puts a field where the schema has it.
 fn place(object: &mut Object, field: Field, shape: Shape<'_>) {
     if shape.property(&field.name).is_some() {
@@ -137,8 +153,9 @@ impl Reader<'_> {
             {
                 field.name = singular.to_owned();
             }
-            if let Some(inner) = shape.property(&field.name).or_else(|| shape.open()) {
-                self.value(&mut field.value, inner);
+            match shape.property(&field.name).or_else(|| shape.open()) {
+                Some(inner) => self.value(&mut field.value, inner),
+                None => fill(&mut field.value),
             }
         }
         if shape.takes_block() {
