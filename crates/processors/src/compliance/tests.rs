@@ -90,6 +90,17 @@ fn what_detectors_find_is_redacted_where_it_stands() {
     check(r#"{"n":4111111111111111,"b":[1.50]}"#, r#"{"n":"[REDACTED:card]","b":[1.50]}"#);
 }
 
+/// Scenario: a line of a megabyte of words, with secrets at both ends and between.
+/// Promise: they are found, all else is as it was.
+#[test]
+fn a_line_of_a_megabyte_is_redacted_like_a_short_one() {
+    let filling = "the quick brown fox jumps over it ".repeat(16_000);
+    let line = |email: &str, card: &str| format!("{email} {filling}{card} {filling}{email}");
+    let body = line("bob@example.com", "4111-1111-1111-1111");
+    assert!(body.len() > 1 << 20);
+    check(&body, &line("[REDACTED:email]", "[REDACTED:card]"));
+}
+
 #[test]
 fn what_only_looks_alike_stays() {
     for body in [

@@ -3,6 +3,7 @@
 use aws_lc_rs::{digest, hmac};
 use bessemer_pipeline::SettingsError;
 use bessemer_runtime::Secret;
+use md5::Digest as _;
 
 use super::settings::{HashFunction, Settings};
 use crate::attributes::action::hexadecimal;
@@ -11,6 +12,7 @@ use crate::attributes::action::hexadecimal;
 #[derive(Debug)]
 pub(super) enum Mask {
     Stars,
+    Md5,
     Hash(&'static digest::Algorithm),
     Keyed(Box<hmac::Key>),
 }
@@ -27,6 +29,7 @@ impl Mask {
         };
         match settings.hash_function {
             None => Ok(Self::Stars),
+            Some(HashFunction::Md5) => Ok(Self::Md5),
             Some(HashFunction::Sha1) => Ok(Self::Hash(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
             Some(HashFunction::Sha3) => Ok(Self::Hash(&digest::SHA3_256)),
             Some(HashFunction::HmacSha256) => keyed(hmac::HMAC_SHA256),
@@ -38,6 +41,7 @@ impl Mask {
     pub(super) fn of(&self, text: &str) -> String {
         match self {
             Self::Stars => "****".to_owned(),
+            Self::Md5 => hexadecimal(md5::Md5::digest(text).as_slice()),
             Self::Hash(algorithm) => {
                 hexadecimal(digest::digest(algorithm, text.as_bytes()).as_ref())
             }

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum HashFunction {
+    /// MD5. It is broken for most purposes.
+    Md5,
     /// SHA-1. It is broken for most purposes.
     Sha1,
     /// SHA3-256.

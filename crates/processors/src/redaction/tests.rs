@@ -126,6 +126,7 @@ fn hashes_replace_what_matches() {
         let record = &out["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
         record["attributes"][0]["value"]["stringValue"].as_str().unwrap().to_owned()
     };
+    assert_eq!(hashed("md5"), "<5ebe2294ecd0e0f08eab7690d2a6ee69>");
     assert_eq!(hashed("sha1"), "<e5e9fa1ba31ecd1ae84f75caaa474f3a663f05f4>");
     assert_eq!(hashed("sha3").len(), 66);
     assert_eq!(hashed("hmac-sha256").len(), 66);
