@@ -21,16 +21,21 @@ pub struct Collector {
 impl Collector {
     /// Sends all signals on with this exporter, in YAML.
     pub fn start(name: &str, exporter: &str) -> Self {
+        Self::start_with(&format!("{{{name}: {exporter}}}"), name, "{}", "[]")
+    }
+
+    /// Lets all signals pass these processors on their way to an exporter, all in YAML.
+    pub fn start_with(exporters: &str, name: &str, processors: &str, chain: &str) -> Self {
         let (http, grpc) = (free_address(), free_address());
-        let pipeline = format!("{{receivers: [otlp], exporters: [{name}]}}");
+        let pipeline = format!("{{receivers: [otlp], processors: {chain}, exporters: [{name}]}}");
         let config = format!(
             "receivers:
   otlp:
     protocols:
       http: {{endpoint: \"{http}\"}}
       grpc: {{endpoint: \"{grpc}\", max_recv_msg_size_mib: 64}}
-exporters:
-  {name}: {exporter}
+processors: {processors}
+exporters: {exporters}
 service:
   telemetry:
     metrics: {{level: none}}

@@ -20,6 +20,10 @@ mod fake;
 mod json;
 mod lab;
 #[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../support/load.rs"]
+mod load;
+mod ottl;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/process.rs"]
 mod process;
 mod records;
