@@ -147,6 +147,8 @@ impl Draft {
                 *slot = item;
             }
         }
+        // Into nothing is a change as well.
+        self.changed = true;
         self.columns.items.splice(index..=index, pieces);
     }
 
