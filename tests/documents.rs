@@ -174,3 +174,60 @@ fn tests_in_files_run_beside_those_in_blocks() {
     let (is_passed, said) = tested(&tested_page(), &["--tests", &file.to_string_lossy()]);
     assert!(is_passed && said.contains("ok     from_a_file"), "{said}");
 }
+
+/// Runs `bessemer test` in a folder with these files; returns the exit status, and what it said.
+fn tested_files(files: &[(&str, &str)], arguments: &[&str]) -> (i32, String, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("it can be made");
+        fs::write(path, text).expect("a file can be written");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_bessemer"))
+        .arg("test")
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.code().expect("it ended by itself"), said.into_owned(), folder)
+}
+
+fn example(name: &str) -> String {
+    fs::read_to_string(root().join("examples").join(name)).expect("the example exists")
+}
+
+#[test]
+fn tests_in_files_are_found_beside_a_file_and_in_a_folder() {
+    let (config, tests) = (example("dedup.alloy"), example("dedup.test.yaml"));
+    let json = r#"[{"name": "in_json", "record": [{"body": "x"}], "expect": [{"count": 1}]}]"#;
+    let files = [
+        ("conf/dedup.alloy", config.as_str()),
+        ("conf/dedup.test.yaml", tests.as_str()),
+        ("conf/other.test.json", json),
+    ];
+    let (status, said, _) = tested_files(&files, &["conf/dedup.alloy"]);
+    assert!(status == 0 && said.ends_with("2 tests, 0 failed\n"), "{status} {said}");
+    let (status, said, folder) = tested_files(&files, &["conf", "--junit", "out.xml"]);
+    assert!(status == 0 && said.ends_with("3 tests, 0 failed\n"), "{status} {said}");
+    let xml = fs::read_to_string(folder.path().join("out.xml")).expect("it is written");
+    assert!(xml.contains("tests=\"3\" failures=\"0\"") && xml.contains("in_json"), "{xml}");
+}
+
+#[test]
+fn the_exit_status_tells_a_failed_test_from_one_that_was_not_run() {
+    let (config, tests) = (example("dedup.alloy"), example("dedup.test.yaml"));
+    let run = |tests: &str| {
+        let files = [("a.alloy", config.as_str()), ("a.test.yaml", tests)];
+        let (status, said, _) = tested_files(&files, &["a.alloy"]);
+        (status, said)
+    };
+    let (status, said) = run(&tests.replacen("log_count: 2", "log_count: 3", 1));
+    assert!(status == 1 && said.contains("to be 3, got 2"), "{status} {said}");
+    let (status, said) = run(&tests.replacen("  expect:", "  expects:", 1));
+    assert!(status == 2 && said.contains("a.test.yaml:"), "{status} {said}");
+    let (status, said) = run("- record: [{ body: x }]\n");
+    assert!(status == 2 && said.contains("needs a name"), "{status} {said}");
+    let (status, said) = run("[]");
+    assert!(status == 2 && said.contains("there are no tests"), "{status} {said}");
+}

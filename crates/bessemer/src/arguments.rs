@@ -221,10 +221,14 @@ pub(crate) enum FindingForm {
 pub(crate) struct Test {
     #[command(flatten)]
     pub(crate) configs: Configs,
-    /// Files with more tests: a JSON list of objects with the settings of a bessemer.test block
-    /// and a name.
+    /// Files with more tests, in YAML or JSON: a list of objects with the settings of a
+    /// bessemer.test block and a name. `NAME.test.yaml`, `.yml` or `.json` beside a configuration
+    /// NAME, or in a directory that is given, is found without being named.
     #[arg(long, value_name = "FILE")]
     pub(crate) tests: Vec<PathBuf>,
+    /// Also writes the outcome to a file, in the XML of `JUnit`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
     /// Runs only tests whose name contains this.
     #[arg(long, value_name = "TEXT")]
     pub(crate) only: Option<String>,

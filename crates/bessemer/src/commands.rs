@@ -32,7 +32,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Validate(validate) => self::validate(&validate),
-        Command::Test(test) => test::test(&test),
+        Command::Test(test) => Ok(test::test(&test)),
         Command::Ottl(playground) => ottl::ottl(&playground),
         Command::Fmt(fmt) => self::fmt(&fmt),
         Command::Convert(convert) => convert::convert(&convert),

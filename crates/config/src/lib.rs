@@ -37,6 +37,14 @@ pub use load::{Loaded, Request, dialects, load, load_in, load_request, load_text
 pub use source::{DiskSources, Location, MemorySources, Source, Sources};
 pub use value::{Data, Number, Object, PipelineName, Reference, Settings, Value};
 
+/// Reads a text in YAML or JSON that is no configuration, such as a file of tests.
+pub fn read_document(source: &Arc<Source>) -> Result<Value, Vec<Diagnostic>> {
+    match yaml::parse(source) {
+        (Some(document), findings) if findings.is_empty() => Ok(document),
+        (_, findings) => Err(findings),
+    }
+}
+
 /// Formats a text in Alloy syntax; `name` is what errors call it.
 ///
 /// Commas that are missing at line ends are added.

@@ -181,13 +181,20 @@ fn files(
             return Vec::new();
         }
     };
-    found.retain(|file| dialect_of(file, dialects).is_some());
+    found.retain(|file| dialect_of(file, dialects).is_some() && !is_test_file(file));
     if found.is_empty() {
         let message = format!("{}: no configuration in this directory", path.display());
         let finding = Diagnostic::error(Code::File, &Location::nowhere(), message);
         findings.push(finding.with_help("files are found by their ending, such as .alloy"));
     }
     found
+}
+
+/// Whether a file holds tests of a configuration by its name: `NAME.test.yaml`, `.yml` or `.json`.
+/// A directory is loaded without them.
+pub fn is_test_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    [".test.yaml", ".test.yml", ".test.json"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn dialect_of(path: &Path, dialects: &[Box<dyn Dialect>]) -> Option<usize> {

@@ -3,62 +3,80 @@
 
 pub(super) mod batch;
 pub(super) mod case;
+mod files;
 mod judge;
 mod report;
+mod trial;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use bessemer_config::{Graph, Signal, decode, nearest};
-use bessemer_pipeline::program::{Processed, Program};
-use bessemer_pipeline::{Context, Incoming, Meta, Plan};
+use bessemer_config::{Diagnostic, Graph, Signal, decode, nearest};
+use bessemer_pipeline::program::Program;
+use bessemer_pipeline::{Context, Plan};
 
 use crate::arguments::{Test, TestForm};
 use crate::{load, output, wire};
 use case::Case;
 use report::Outcome;
+use trial::Trial;
 
 /// The block in which a test is written.
 const BLOCK: &str = "bessemer.test";
-/// Bytes of a file of tests at most.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+/// The status of the process when a test failed.
+const FAILED: u8 = 1;
+/// The same when the tests could not be run.
+const BROKEN: u8 = 2;
 
-pub(super) fn test(arguments: &Test) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load::load(&arguments.configs) else { return Ok(ExitCode::FAILURE) };
-    let Some(mut cases) = written_beside(&loaded.graph) else { return Ok(ExitCode::FAILURE) };
-    for file in &arguments.tests {
-        cases.extend(of_file(file)?);
+pub(super) fn test(arguments: &Test) -> ExitCode {
+    match run(arguments) {
+        Ok(Some(true)) => ExitCode::SUCCESS,
+        Ok(Some(false)) => ExitCode::from(FAILED),
+        Ok(None) => ExitCode::from(BROKEN),
+        Err(error) => {
+            output::error(&format!("{error:#}"));
+            ExitCode::from(BROKEN)
+        }
     }
+}
+
+/// Whether all tests passed; `None` after what is wrong with the configuration or with the tests was
+/// shown.
+fn run(arguments: &Test) -> anyhow::Result<Option<bool>> {
+    let Some(loaded) = load::load(&arguments.configs) else { return Ok(None) };
+    let Some(mut cases) = shown(cases(arguments, &loaded.graph)?) else { return Ok(None) };
     if let Some(part) = &arguments.only {
         cases.retain(|case| case.name.contains(part.as_str()));
     }
     if cases.is_empty() {
-        bail!("there are no tests; write one in a {BLOCK} block or name a file with --tests");
+        bail!("there are no tests; write one in a {BLOCK} block or in a file NAME.test.yaml");
     }
-    let wired = match wire::wire(&loaded.graph, &Context::detached()) {
-        Ok(wired) => wired,
-        Err(findings) => {
-            output::findings(&load::render(&findings));
-            return Ok(ExitCode::FAILURE);
-        }
-    };
+    let context = Context::detached();
+    let Some(wired) = shown(wire::wire(&loaded.graph, &context)) else { return Ok(None) };
+    let trial = Trial { wired: &wired, clock: &*context.clock };
     let outcomes: Vec<Outcome> = cases
         .into_iter()
-        .map(|case| Outcome { problems: problems(&wired.plan, &case), name: case.name })
+        .map(|case| Outcome { problems: problems(&trial, &case), name: case.name })
         .collect();
-    let is_passed = outcomes.iter().all(|outcome| outcome.problems.is_empty());
     output::print(&match arguments.output {
         TestForm::Text => report::text(&outcomes),
         TestForm::Junit => report::junit(&outcomes),
     })?;
-    Ok(if is_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if let Some(file) = &arguments.junit {
+        std::fs::write(file, report::junit(&outcomes))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(Some(outcomes.iter().all(|outcome| outcome.problems.is_empty())))
 }
 
-/// The tests in blocks of the configuration; `None` after what is wrong with them was shown.
-fn written_beside(graph: &Graph) -> Option<Vec<Case>> {
+fn shown<T>(result: Result<T, Vec<Diagnostic>>) -> Option<T> {
+    result.map_err(|findings| output::findings(&load::render(&findings))).ok()
+}
+
+/// The tests in blocks of the configuration, in files beside it and in those that are named.
+fn cases(arguments: &Test, graph: &Graph) -> anyhow::Result<Result<Vec<Case>, Vec<Diagnostic>>> {
     let mut cases = Vec::new();
     let mut findings = Vec::new();
     for option in graph.options.iter().filter(|option| option.name == BLOCK) {
@@ -70,39 +88,30 @@ fn written_beside(graph: &Graph) -> Option<Vec<Case>> {
             Err(more) => findings.extend(more),
         }
     }
-    if findings.is_empty() {
-        return Some(cases);
+    let mut files = files::beside(&arguments.configs.paths())?;
+    files.extend(
+        arguments.tests.iter().filter(|file| !files.contains(file)).cloned().collect::<Vec<_>>(),
+    );
+    for file in files {
+        match files::read(&file)? {
+            Ok(more) => cases.extend(more),
+            Err(more) => findings.extend(more),
+        }
     }
-    output::findings(&load::render(&findings));
-    None
-}
-
-fn of_file(path: &Path) -> anyhow::Result<Vec<Case>> {
-    let name = path.display();
-    let size = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?.len();
-    if size > FILE_BYTES_MAX {
-        bail!("{name} has {size} bytes, more than the limit of {FILE_BYTES_MAX}");
-    }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    serde_json::from_str(&text).with_context(|| format!("{name} is no list of tests"))
+    Ok(if findings.is_empty() { Ok(cases) } else { Err(findings) })
 }
 
 /// Everything that is not as the test expects it.
-fn problems(plan: &Plan, case: &Case) -> Vec<String> {
-    match ran(plan, case) {
-        Ok(processed) => judge::problems(plan, case, &processed),
+fn problems(trial: &Trial<'_>, case: &Case) -> Vec<String> {
+    let plan = &trial.wired.plan;
+    let outputs = program(plan, case).and_then(|(receiver, program)| {
+        let request = batch::request(case)?;
+        trial.run(program, trial::incoming(case, receiver, request))
+    });
+    match outputs {
+        Ok(outputs) => judge::problems(plan, case, &outputs),
         Err(error) => vec![format!("{error:#}")],
     }
-}
-
-fn ran(plan: &Plan, case: &Case) -> anyhow::Result<Processed> {
-    let (receiver, program) = program(plan, case)?;
-    let bytes = batch::request(case)?;
-    let mut meta = Meta { receiver: receiver.to_owned(), ..Meta::default() };
-    let lower = |(name, value): (&String, &String)| (name.to_ascii_lowercase(), value.clone());
-    meta.set_headers(case.headers.iter().map(lower));
-    let incoming = Incoming { signal: case.signal(), bytes, encoded: None, meta, permit: None };
-    program.run(&incoming).map_err(|refusal| anyhow::anyhow!("the batch is refused: {refusal}"))
 }
 
 /// The program of the receiver that the test names, or of the only one that there is.
@@ -111,6 +120,7 @@ fn program<'p>(plan: &'p Plan, case: &Case) -> anyhow::Result<(&'p str, &'p Arc<
     let fitting: BTreeMap<&str, &Arc<Program>> = plan
         .programs
         .iter()
+        .filter(|(id, _)| !plan.sinks.contains(id))
         .filter_map(|(id, programs)| Some((id.as_str(), programs.get(slot(signal))?.as_ref()?)))
         .collect();
     let names = || fitting.keys().copied().collect::<Vec<_>>().join(", ");

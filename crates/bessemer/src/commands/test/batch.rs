@@ -14,7 +14,8 @@ pub(super) fn request(case: &Case) -> anyhow::Result<Bytes> {
     let text = match (&case.batch, case.record.is_empty()) {
         (Some(_), false) => bail!("write either records or a batch"),
         (None, true) => bail!("there is no record; write a record block or a batch"),
-        (Some(batch), true) => batch.clone(),
+        (Some(Json::String(batch)), true) => batch.clone(),
+        (Some(batch), true) => batch.to_string(),
         (None, false) => joined(case.signal(), &case.record).to_string(),
     };
     let batch = from_otlp_json(case.signal(), text.as_bytes(), &Limits::default())

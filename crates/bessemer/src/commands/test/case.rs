@@ -19,8 +19,8 @@ pub(super) struct Case {
     pub(super) headers: BTreeMap<String, String>,
     /// The records that come in.
     pub(super) record: Vec<Record>,
-    /// Instead of records: an export request in OTLP JSON.
-    pub(super) batch: Option<String>,
+    /// Instead of records: an export request in OTLP JSON, as text or as the object itself.
+    pub(super) batch: Option<Json>,
     /// What has to come out.
     pub(super) expect: Vec<Expect>,
 }

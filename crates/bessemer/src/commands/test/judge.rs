@@ -2,7 +2,7 @@
 
 use bessemer_config::nearest::nearest;
 use bessemer_pipeline::Plan;
-use bessemer_pipeline::program::{Output, Processed};
+use bessemer_pipeline::program::Output;
 use bessemer_record::json::to_otlp_json;
 use bessemer_record::{Checked, Limits};
 use serde_json::{Map, Value as Json};
@@ -13,14 +13,14 @@ use super::case::{Case, Expect};
 const CLASS: &str = "attributes.ai.classification";
 
 /// Everything that is not as the test expects it.
-pub(super) fn problems(plan: &Plan, case: &Case, processed: &Processed) -> Vec<String> {
+pub(super) fn problems(plan: &Plan, case: &Case, outputs: &[Output]) -> Vec<String> {
     if case.expect.is_empty() {
         return vec!["nothing is expected; write an expect block".to_owned()];
     }
-    case.expect.iter().flat_map(|expect| of_one(plan, case, expect, processed)).collect()
+    case.expect.iter().flat_map(|expect| of_one(plan, expect, outputs)).collect()
 }
 
-fn of_one(plan: &Plan, case: &Case, expect: &Expect, processed: &Processed) -> Vec<String> {
+fn of_one(plan: &Plan, expect: &Expect, all: &[Output]) -> Vec<String> {
     let place = expect.destination.as_deref().unwrap_or("altogether");
     let sink = match &expect.destination {
         None => None,
@@ -30,8 +30,8 @@ fn of_one(plan: &Plan, case: &Case, expect: &Expect, processed: &Processed) -> V
         },
     };
     let is_meant = |output: &&Output| sink.is_none_or(|sink| sinks(output).any(|one| one == sink));
-    let outputs = processed.outputs.iter().filter(is_meant);
-    let records: Vec<Seen> = outputs.flat_map(|output| seen(case, output)).collect();
+    let outputs = all.iter().filter(is_meant);
+    let records: Vec<Seen> = outputs.flat_map(seen).collect();
     let mut problems = Vec::new();
     let is_count_right = match expect.count {
         Some(count) => records.len() == count,
@@ -39,7 +39,7 @@ fn of_one(plan: &Plan, case: &Case, expect: &Expect, processed: &Processed) -> V
     };
     if !is_count_right {
         let wanted = expect.count.map_or("records".to_owned(), |count| format!("{count} records"));
-        let elsewhere = whereabouts(plan, processed);
+        let elsewhere = whereabouts(plan, all);
         problems.push(format!("{place}: expected {wanted}, got {}; {elsewhere}", records.len()));
     }
     let class = expect.class.as_ref().map(|class| (CLASS, Json::String(class.clone())));
@@ -66,16 +66,16 @@ fn sinks(output: &Output) -> impl Iterator<Item = usize> + use<> {
 }
 
 /// Where the records went.
-fn whereabouts(plan: &Plan, processed: &Processed) -> String {
+fn whereabouts(plan: &Plan, outputs: &[Output]) -> String {
     let reached = |output: &Output| {
         let names: Vec<&str> =
             sinks(output).filter_map(|sink| plan.sinks.get(sink)).map(String::as_str).collect();
         format!("{} went to {}", output.records, names.join(", "))
     };
-    if processed.outputs.is_empty() {
+    if outputs.is_empty() {
         return "nothing left".to_owned();
     }
-    processed.outputs.iter().map(reached).collect::<Vec<_>>().join(", ")
+    outputs.iter().map(reached).collect::<Vec<_>>().join(", ")
 }
 
 /// A record that left: a log record, a span or a data point, and what stands around it.
@@ -86,8 +86,8 @@ struct Seen {
     scope: Json,
 }
 
-fn seen(case: &Case, output: &Output) -> Vec<Seen> {
-    let checked = Checked::check(case.signal(), output.payload.clone(), &Limits::default());
+fn seen(output: &Output) -> Vec<Seen> {
+    let checked = Checked::check(output.signal, output.payload.clone(), &Limits::default());
     let Ok(checked) = checked else { return Vec::new() };
     let request: Json = serde_json::from_slice(&to_otlp_json(&checked)).unwrap_or_default();
     let mut found = Vec::new();
