@@ -1,8 +1,8 @@
 //! Measures durable appends beside the disk's own sequential append and `fdatasync`, in one run.
 //!
 //! `cargo run --release -p bessemer-journal --example durable -- [seconds] [rounds] [dir]` plays many
-//! small and few large clients, plain and sealed, in turns, and prints a row each: the median of
-//! the rounds. An append counts once it is acknowledged, which is after its sync.
+//! small and few large clients, plain and sealed, with each compression, in turns, and prints a row
+//! each: the median of the rounds. An append counts once it is acknowledged, which is after its sync.
 #![expect(clippy::print_stdout, reason = "the output is the purpose")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -13,13 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bessemer_journal::{
-    Append, CurrentKey, Journal, Key, KeyError, KeySource, Lane, Options, RealDisk, Routes,
-    SinkIndex, SinkSpec,
+    Append, Compression, CurrentKey, Journal, Key, KeyError, KeySource, Lane, Options, RealDisk,
+    Routes, SinkIndex, SinkSpec,
 };
 use bessemer_runtime::{Clock, SystemClock, SystemRandom};
 use bytes::Bytes;
 
 const RECORD_BYTES: usize = 363;
+/// Different records that are sent in turns: equal ones in a block would compress to nothing.
+const DIFFERENT_RECORDS: usize = 64 * 800;
 /// What the disk is asked to append and sync at once when only it is measured.
 const DISK_WRITE_BYTES: usize = 4 << 20;
 
@@ -29,6 +31,7 @@ struct Case {
     records: usize,
     in_flight: usize,
     sealed: bool,
+    compression: Compression,
 }
 
 /// What a round measured.
@@ -68,11 +71,7 @@ fn main() -> std::io::Result<()> {
     std::fs::create_dir_all(&dir)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let cases = [(1, 200), (800, 32)].into_iter().flat_map(|(records, in_flight)| {
-        let name = if records == 1 { "many small" } else { "few large" };
-        [false, true].map(|sealed| Case { name, records, in_flight, sealed })
-    });
-    let cases: Vec<Case> = cases.collect();
+    let cases = cases();
     let mut rows: Vec<Vec<Row>> = cases.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for (case, rows) in cases.iter().zip(&mut rows) {
@@ -81,6 +80,18 @@ fn main() -> std::io::Result<()> {
     }
     print(&cases, &rows);
     std::fs::remove_dir_all(&dir)
+}
+
+/// Plain and sealed stand side by side, so that what is compared is measured at about one time.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (name, records, in_flight) in [("many small", 1, 200), ("few large", 800, 32)] {
+        for compression in [Compression::Lz4, Compression::Zstd] {
+            let case = |sealed| Case { name, records, in_flight, sealed, compression };
+            cases.extend([false, true].map(case));
+        }
+    }
+    cases
 }
 
 fn play(
@@ -101,20 +112,15 @@ fn play(
 async fn append(case: &Case, time: Duration, dir: &Path) -> std::io::Result<Row> {
     let clock = Arc::new(SystemClock::default());
     let keys = case.sealed.then(|| Arc::new(OneKey) as Arc<dyn KeySource>);
-    let options = Options { budget_bytes: 8 << 30, keys, ..Options::new(dir) };
+    let compression = case.compression;
+    let options = Options { budget_bytes: 8 << 30, keys, compression, ..Options::new(dir) };
     let random = Arc::new(SystemRandom::default());
     let (disk, sinks) = (Arc::new(RealDisk), [SinkSpec::new("bench")]);
     let opened = Journal::open(disk, Arc::<SystemClock>::clone(&clock), random, options, &sinks);
     let (journal, _) = opened.map_err(std::io::Error::other)?;
-    let append = Append {
-        routes: Routes::to([SinkIndex(0)]),
-        lane: Lane::Normal,
-        items: u32::try_from(case.records).unwrap_or(u32::MAX),
-        meta: Bytes::from_static(b"tenant"),
-        payload: payload(case.records),
-    };
+    let appends = appends(case.records);
     let (cpu, start) = (cpu_time(), clock.monotonic());
-    let senders = senders(&journal, &clock, start + time, case.in_flight, &append);
+    let senders = senders(&journal, &clock, start + time, case.in_flight, &appends);
     let reader = settle_all(&journal);
     let mut appended = 0_u64;
     for sender in senders {
@@ -178,14 +184,19 @@ fn senders(
     clock: &Arc<SystemClock>,
     deadline: Duration,
     count: usize,
-    append: &Append,
+    appends: &Arc<[Append]>,
 ) -> Vec<Sender> {
-    let senders = (0..count).map(|_| {
+    let senders = (0..count).map(|number| {
         let (journal, clock) = (journal.clone(), Arc::clone(clock));
-        let append = append.clone();
+        let appends = Arc::clone(appends);
+        // Each begins elsewhere, so that few send the same at one time.
+        let start = number * (appends.len() / count);
         tokio::spawn(async move {
             let mut appended = 0;
-            while clock.monotonic() < deadline {
+            for append in appends.iter().cycle().skip(start) {
+                if clock.monotonic() >= deadline {
+                    break;
+                }
                 appended += u64::from(journal.append(vec![append.clone()]).await.is_ok());
             }
             appended
@@ -205,6 +216,19 @@ fn settle_all(journal: &Journal) -> tokio::task::JoinHandle<()> {
             journal.settle(SinkIndex(0), Lane::Normal, stored.sequence..end);
         }
     })
+}
+
+/// Different entries of so many records each.
+fn appends(records: usize) -> Arc<[Append]> {
+    let text = payload(DIFFERENT_RECORDS);
+    let append = |number: usize| Append {
+        routes: Routes::to([SinkIndex(0)]),
+        lane: Lane::Normal,
+        items: u32::try_from(records).unwrap_or(u32::MAX),
+        meta: Bytes::from_static(b"tenant"),
+        payload: text.slice(number * records * RECORD_BYTES..(number + 1) * records * RECORD_BYTES),
+    };
+    (0..DIFFERENT_RECORDS / records).map(append).collect()
 }
 
 // Log records as they come: much repeats, ids and numbers do not.
@@ -254,17 +278,18 @@ fn cpu_time() -> Duration {
 
 fn print(cases: &[Case], rows: &[Vec<Row>]) {
     println!(
-        "| clients | sealed | records/s | records per CPU-s | stored MB/s | disk MB/s, 4 MiB a sync | \
+        "| clients | compression | sealed | records/s | records per CPU-s | stored MB/s | disk MB/s, 4 MiB a sync | \
          share | disk MB/s, same bytes a sync | share | entries a sync | ms a sync |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for (case, rows) in cases.iter().zip(rows) {
         let of = |figure: fn(&Row) -> f64| median(rows.iter().map(figure).collect());
         println!(
-            "| {}: {} x {} records | {} | {:.0} | {:.0} | {:.1} | {:.1} | {:.0} % | {:.1} | {:.0} % | {:.1} | {:.1} |",
+            "| {}: {} x {} records | {:?} | {} | {:.0} | {:.0} | {:.1} | {:.1} | {:.0} % | {:.1} | {:.0} % | {:.1} | {:.1} |",
             case.name,
             case.in_flight,
             case.records,
+            case.compression,
             if case.sealed { "yes" } else { "no" },
             of(|row| row.records),
             of(|row| row.per_cpu),
