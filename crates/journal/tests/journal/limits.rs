@@ -77,6 +77,19 @@ fn a_group_ends_where_its_size_does() {
     assert_eq!((taken, refused), (2, 0), "the one that reaches the size is the last");
     while live.engine.write() {}
     assert_eq!(live.read(A, Lane::Normal).len(), 10, "the others follow");
+    let items: u64 = (0..10).map(|number| u64::from(normal(number, 0).items)).sum();
+    assert_eq!(live.journal.stats().appended_records, items, "counted once over all groups");
+}
+
+#[test]
+fn nobody_waits_for_a_writer_that_is_gone() {
+    let Live { journal, engine } = World::new(1).open();
+    let mut waiting = std::pin::pin!(journal.append(vec![normal(0, 10)]));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    drop(engine);
+    assert!(matches!(waiting.now_or_never(), Some(Err(AppendError::Closed))));
+    let late = journal.append(vec![normal(1, 10)]);
+    assert!(matches!(late.now_or_never(), Some(Err(AppendError::Closed))));
 }
 
 /// Promise: the header of a segment and the largest footers of two always find room: an entry is taken
