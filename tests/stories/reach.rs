@@ -143,15 +143,14 @@ fn with_names(bessemer: Bessemer, server: Ipv4Addr) -> Bessemer {
 #[test]
 fn a_name_that_fails_or_moves_is_followed_and_costs_no_record() {
     let (server, here, there) =
-        (Ipv4Addr::new(127, 0, 0, 53), Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2));
+        (Ipv4Addr::new(127, 0, 0, 99), Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2));
     let files = ["/etc/resolv.conf", "/etc/nsswitch.conf"].map(Path::new);
     let can_mount = files.iter().all(|file| file.exists())
         && is_there("unshare", &["-rm", "sh", "-c", "mount --bind /etc/hosts /etc/hosts"]);
     // The port of name servers is for root alone on most machines.
-    let Ok(socket) = UdpSocket::bind((server, 53)) else { return };
-    if !can_mount {
-        return;
-    }
+    let socket = UdpSocket::bind((server, 53)).ok().filter(|_| can_mount);
+    assert!(socket.is_some() || !crate::is_full_proof(), "this story needs UDP port 53 and mounts");
+    let Some(socket) = socket else { return };
     let _alone = crate::alone();
     let names = Names::start(socket);
     let port = port_of([here, there]);
