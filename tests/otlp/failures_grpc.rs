@@ -141,15 +141,13 @@ fn what_a_destination_will_never_take_is_counted_as_dead_and_the_rest_goes_on() 
     let sink = GrpcFake::scripted([refuse(), refuse()]);
     let lab = Setup::to(grpc_out("out", &sink.url(), "", "")).start();
     for round in 1..=3 {
-        assert_eq!(
-            lab.post(Signal::Logs, &logs([format!("round {round}"), "x".into()])).status,
-            200
-        );
+        // One record: of several, those at fault would be looked for.
+        assert_eq!(lab.post(Signal::Logs, &logs([format!("round {round}")])).status, 200);
         sink.wait_for(round);
     }
     let value = |name: &str| lab.metric(name, "otlp.out");
-    wait_until(WITHIN, "delivered", || value("bessemer_delivered_records") == 2.0);
-    assert_eq!(value("bessemer_dead_records"), 4.0);
+    wait_until(WITHIN, "delivered", || value("bessemer_delivered_records") == 1.0);
+    assert_eq!(value("bessemer_dead_records"), 2.0);
     let calls = sink.calls();
     assert_eq!(calls.len(), 3);
     let last = opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest::decode(
@@ -157,4 +155,20 @@ fn what_a_destination_will_never_take_is_counted_as_dead_and_the_rest_goes_on() 
     );
     assert_eq!(bodies(&last.unwrap())[0], "round 3");
     assert!(lab.bessemer.log().contains("not this one"), "{}", lab.bessemer.log());
+}
+
+/// Scenario: a destination refuses what holds one record of four.
+/// Promise: that one is looked for and buried alone, in at most log2(n) + 1 refusals.
+#[test]
+fn one_record_at_fault_is_buried_alone() {
+    let refuse = || Err(Status::new(Code::InvalidArgument, "not this one"));
+    let sink = GrpcFake::scripted([refuse(), refuse(), refuse()]);
+    let lab = Setup::to(grpc_out("out", &sink.url(), "", "")).start();
+    let four = ["poison", "two", "three", "four"].map(str::to_owned);
+    assert_eq!(lab.post(Signal::Logs, &logs(four)).status, 200);
+    sink.wait_for(5);
+    let value = |name: &str| lab.metric(name, "otlp.out");
+    wait_until(WITHIN, "delivered", || value("bessemer_delivered_records") == 3.0);
+    assert_eq!(value("bessemer_dead_records"), 1.0);
+    assert_eq!(sink.calls().len(), 5, "four, two, the one, its neighbour, the other two");
 }

@@ -100,7 +100,8 @@ fn what_a_dead_destination_is_owed_beyond_memory_and_journal_waits_on_its_own_di
     bessemer.start();
     let mut one = Client::connect(all, 0);
     let mut two = Client::connect(both, 1 << 40);
-    for _ in 0..64 {
+    // More than the window holds, so that what follows takes the way over the journal.
+    for _ in 0..80 {
         two.send();
     }
     for _ in 0..25 {
