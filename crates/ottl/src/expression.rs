@@ -54,6 +54,12 @@ impl Path {
     pub(crate) fn without_keys(&self) -> Self {
         Self { context: self.context, entry: self.entry, keys: Vec::new() }
     }
+
+    /// The key, where the path has one that is literal text and no other.
+    pub(crate) fn only_key(&self) -> Option<&str> {
+        let [key] = self.keys.as_slice() else { return None };
+        key.fixed_text()
+    }
 }
 
 impl Key {

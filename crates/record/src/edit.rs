@@ -12,7 +12,7 @@ pub(crate) mod nested;
 mod splice;
 mod texts;
 
-pub use field::{Field, field, fields, replace_fields};
+pub use field::{Field, Occurrence, edit_occurrences, field, fields, replace_fields};
 pub use list::{List, rewrite};
 pub use log::{
     set_body, set_observed_time, set_severity_number, set_severity_text, set_time, truncate_body,

@@ -20,6 +20,9 @@ fn change(
 }
 
 fn retain(call: &Call<'_>, record: &mut Record<'_>, is_kept: impl Fn(&str) -> bool) -> Done {
+    if call.retain_attributes(record, &is_kept)? {
+        return Ok(());
+    }
     change(call, record, |entries| {
         let before = entries.len();
         entries.retain(|(key, _)| is_kept(key));
@@ -111,6 +114,9 @@ pub(super) fn limit(call: &Call<'_>, record: &mut Record<'_>) -> Done {
 
 pub(super) fn truncate_all(call: &Call<'_>, record: &mut Record<'_>) -> Done {
     let limit = usize::try_from(call.int_or(1, 0)).unwrap_or_default();
+    if !call.may_truncate(record, limit)? {
+        return Ok(());
+    }
     change(call, record, |entries| {
         let mut is_changed = false;
         for (_, value) in entries {

@@ -1,6 +1,8 @@
 //! Editors that replace text by glob or regular expression.
 
-use regex::{Captures, Regex};
+use std::borrow::Cow;
+
+use regex::{Captures, NoExpand, Regex};
 
 use crate::error::RunError;
 use crate::functions::{Call, Literals, Prepared};
@@ -66,6 +68,12 @@ fn replaced(
     text: &str,
     replacement: usize,
 ) -> Result<Option<String>, RunError> {
+    if !call.has_function(replacement + 1) && !call.text(replacement).contains('$') {
+        return Ok(match regex.replace_all(text, NoExpand(call.text(replacement))) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(new) => Some(new),
+        });
+    }
     if !regex.is_match(text) {
         return Ok(None);
     }

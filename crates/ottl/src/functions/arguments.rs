@@ -106,6 +106,27 @@ impl Call<'_> {
         }
     }
 
+    /// Leaves out the attributes whose keys are not kept, in place; returns whether that path is
+    /// attributes.
+    pub(crate) fn retain_attributes(
+        &self,
+        record: &mut Record<'_>,
+        is_kept: &dyn Fn(&str) -> bool,
+    ) -> Result<bool, RunError> {
+        record.step()?;
+        Ok(record.retain_attributes(self.target()?, is_kept))
+    }
+
+    /// Whether something may be longer than `len_max` bytes in the map at that path.
+    pub(crate) fn may_truncate(
+        &self,
+        record: &Record<'_>,
+        len_max: usize,
+    ) -> Result<bool, RunError> {
+        record.step()?;
+        Ok(record.has_longer_text(self.target()?, len_max).unwrap_or(true))
+    }
+
     /// Sets the path that an editor changes.
     pub fn write_target(&self, record: &mut Record<'_>, value: Value) -> Result<(), RunError> {
         record.set(self.target()?, value, self.environment)

@@ -29,6 +29,9 @@ impl Record<'_> {
     /// The value of a path.
     pub(crate) fn get(&self, path: &Path, environment: &Environment) -> Result<Value, RunError> {
         self.step()?;
+        if let (Shape::Attributes, Some(key)) = (path.entry.shape, path.only_key()) {
+            return Ok(self.attribute_of(path, key));
+        }
         let keys = self.keys(&path.keys, environment)?;
         match path.entry.shape {
             Shape::Cache => self.cached(&keys),
@@ -92,6 +95,27 @@ impl Record<'_> {
         Ok(index(value, rest)?.cloned().unwrap_or_default())
     }
 
+    fn attribute_of(&self, path: &Path, key: &str) -> Value {
+        let Some((inside, number)) = self.locate(path) else { return Value::Nil };
+        let found = find(self.holder(path, inside), number, key.as_bytes());
+        found.map(Value::read).unwrap_or_default()
+    }
+
+    /// Whether some text among the attributes of a path is longer than `len_max` bytes; none if the
+    /// path is no attributes.
+    pub(crate) fn has_longer_text(&self, path: &Path, len_max: usize) -> Option<bool> {
+        let (inside, number) = self.attributes_of(path)?;
+        let is_longer =
+            |pair| matches!(parts(pair).1, AnyValue::Str(text) if text.as_bytes().len() > len_max);
+        Some(pairs(self.holder(path, inside), number).any(is_longer))
+    }
+
+    /// Where the attributes are that a path names as a whole.
+    pub(super) fn attributes_of(&self, path: &Path) -> Option<(u32, u32)> {
+        let is_whole = path.entry.shape == Shape::Attributes && path.keys.is_empty();
+        self.locate(path).filter(|_| is_whole)
+    }
+
     fn attribute(&self, path: &Path, keys: &[Cow<'_, Value>]) -> Result<Value, RunError> {
         let Some((inside, number)) = self.locate(path) else { return Ok(Value::Nil) };
         let holder = self.holder(path, inside);
@@ -153,18 +177,34 @@ pub(super) fn pairs(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> 
     found.filter_map(|(_, field)| field.bytes())
 }
 
+/// The key and the value of an encoded attribute.
+fn parts(pair: &[u8]) -> (&[u8], AnyValue<'_>) {
+    let (key, value) = short_parts(pair).unwrap_or_else(|| {
+        let part = |number| field(pair, number).and_then(Field::bytes).unwrap_or_default();
+        (part(1), part(2))
+    });
+    (key, AnyValue::new(value))
+}
+
+/// The same where the pair is a short key and a short value, as almost all are.
+fn short_parts(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0a, len, rest @ ..] = pair else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(*len)).filter(|_| *len < 0x80)?;
+    let [0x12, len, value @ ..] = rest else { return None };
+    (*len < 0x80 && value.len() == usize::from(*len)).then_some((key, value))
+}
+
 pub(super) fn pair_key(pair: &[u8]) -> &[u8] {
-    field(pair, 1).and_then(Field::bytes).unwrap_or_default()
+    parts(pair).0
 }
 
 pub(super) fn pair_value(pair: &[u8]) -> Value {
-    Value::read(AnyValue::new(field(pair, 2).and_then(Field::bytes).unwrap_or_default()))
+    Value::read(parts(pair).1)
 }
 
 /// The first attribute with a key.
 fn find<'m>(message: &'m [u8], number: u32, key: &[u8]) -> Option<AnyValue<'m>> {
-    let pair = pairs(message, number).find(|pair| pair_key(pair) == key)?;
-    Some(AnyValue::new(field(pair, 2).and_then(Field::bytes).unwrap_or_default()))
+    pairs(message, number).map(parts).find(|(found, _)| *found == key).map(|(_, value)| value)
 }
 
 pub(super) fn string(message: &[u8], number: u32) -> String {

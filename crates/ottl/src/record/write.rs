@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bessemer_record::Value as Stored;
-use bessemer_record::edit::{Field, field, replace_fields};
+use bessemer_record::edit::{Field, Occurrence, edit_occurrences, field, replace_fields};
 use bessemer_record::value::{encode_any_value, encode_key_value};
 
 use super::keys::set_index;
@@ -100,29 +100,63 @@ impl Record<'_> {
         };
         let key = text_key(first)?;
         let holder = self.holder(path, inside);
-        let mut pairs: Vec<&[u8]> = pairs(holder, number).collect();
-        let at = pairs.iter().position(|pair| pair_key(pair) == key.as_bytes());
         let mut value = value;
-        let present = at.and_then(|at| pairs.get(at));
-        if rest.is_empty() && present.is_some() && !value.is_storable() {
-            return Ok(());
+        if !rest.is_empty() || !value.is_storable() {
+            let present = pairs(holder, number).find(|pair| pair_key(pair) == key.as_bytes());
+            if rest.is_empty() && present.is_some() {
+                return Ok(());
+            }
+            if !rest.is_empty() {
+                let mut whole = present.map_or(Value::Nil, pair_value);
+                set_index(&mut whole, rest, value)?;
+                value = whole;
+            }
         }
-        if !rest.is_empty() {
-            let mut whole = present.map_or(Value::Nil, |pair| pair_value(pair));
-            set_index(&mut whole, rest, value)?;
-            value = whole;
-        }
-        let mut pair = Vec::new();
+        let mut pair = Vec::with_capacity(key.len() + 32);
         encode_key_value(key, &value.into_stored(), &mut pair);
-        match at.and_then(|at| pairs.get_mut(at)) {
-            Some(slot) => *slot = &pair,
-            None => pairs.push(&pair),
-        }
-        let fields: Vec<_> = pairs.into_iter().map(Field::Bytes).collect();
         let mut message = Vec::with_capacity(holder.len() + pair.len() + 8);
-        replace_fields(holder, number, &[], &fields, &mut message);
-        self.replace(path.context, message);
+        let mut is_set = false;
+        let decide = |found: &[u8]| {
+            if is_set || pair_key(found) != key.as_bytes() {
+                return Occurrence::Kept;
+            }
+            is_set = true;
+            Occurrence::Replaced(&pair)
+        };
+        edit_occurrences(holder, number, decide, &mut message);
+        if !is_set {
+            Field::Bytes(&pair).put(number, &mut message);
+        }
+        self.replace_holder(path.context, inside, message);
         Ok(())
+    }
+
+    /// Leaves out the attributes whose keys are not kept; returns whether the path is attributes.
+    pub(crate) fn retain_attributes(
+        &mut self,
+        path: &Path,
+        is_kept: &dyn Fn(&str) -> bool,
+    ) -> bool {
+        let Some((inside, number)) = self.attributes_of(path) else { return false };
+        let is_out = |pair: &[u8]| !std::str::from_utf8(pair_key(pair)).is_ok_and(is_kept);
+        let holder = self.holder(path, inside);
+        if !pairs(holder, number).any(is_out) {
+            return true;
+        }
+        let mut message = Vec::with_capacity(holder.len());
+        let decide =
+            |pair: &[u8]| if is_out(pair) { Occurrence::Removed } else { Occurrence::Kept };
+        edit_occurrences(holder, number, decide, &mut message);
+        self.replace_holder(path.context, inside, message);
+        true
+    }
+
+    /// Puts a message where it was read as the holder of a field.
+    fn replace_holder(&mut self, of: Context, inside: u32, mut message: Vec<u8>) {
+        if inside != 0 {
+            message = replaced(self.message(of), inside, &[], &Contents::Bytes(message));
+        }
+        self.replace(of, message);
     }
 
     fn put_attributes(&mut self, path: &Path, entries: Vec<(String, Value)>) {
@@ -189,12 +223,8 @@ impl Record<'_> {
 
     fn put(&mut self, path: &Path, contents: &Contents, without: &[u32]) {
         let Some((inside, number)) = self.locate(path) else { return };
-        let mut message = replaced(self.holder(path, inside), number, without, contents);
-        if inside != 0 {
-            let outer = self.message(path.context);
-            message = replaced(outer, inside, &[], &Contents::Bytes(message));
-        }
-        self.replace(path.context, message);
+        let message = replaced(self.holder(path, inside), number, without, contents);
+        self.replace_holder(path.context, inside, message);
     }
 }
 

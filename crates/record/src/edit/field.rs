@@ -89,6 +89,42 @@ pub fn replace_fields(
     pending.unwrap_or_default().iter().for_each(|field| field.put(number, out));
 }
 
+/// What becomes of one occurrence of a repeated field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occurrence<'a> {
+    /// It stays.
+    Kept,
+    /// It is left out.
+    Removed,
+    /// These bytes stand in its place.
+    Replaced(&'a [u8]),
+}
+
+/// Appends the message with every occurrence of a length-delimited field as `decide` says; returns
+/// whether anything changed.
+pub fn edit_occurrences<'c>(
+    message: &[u8],
+    number: u32,
+    mut decide: impl FnMut(&[u8]) -> Occurrence<'c>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let mut splice = Splice::new(message, out);
+    while let Some((found, value)) = splice.next() {
+        let WireValue::Bytes(bytes) = value else { continue };
+        if found != number {
+            continue;
+        }
+        match decide(bytes) {
+            Occurrence::Kept => {}
+            Occurrence::Removed => {
+                splice.take_out();
+            }
+            Occurrence::Replaced(bytes) => put_len_delimited(splice.take_out(), number, bytes),
+        }
+    }
+    splice.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +143,39 @@ mod tests {
         assert_eq!(found, [(2, Field::Fixed64(5)), (2, Field::Fixed64(6)), (3, Field::Fixed32(9))]);
         assert_eq!(field(&out, 2), Some(Field::Fixed64(6)));
         assert_eq!(field(&out, 1), None);
+    }
+
+    #[test]
+    fn occurrences_are_kept_removed_and_replaced_where_they_stand() {
+        let mut message = Vec::new();
+        for (number, field) in [
+            (6, Field::Bytes(b"a")),
+            (1, Field::Varint(7)),
+            (6, Field::Bytes(b"b")),
+            (6, Field::Bytes(b"c")),
+            (6, Field::Varint(5)),
+        ] {
+            field.put(number, &mut message);
+        }
+        let mut out = Vec::new();
+        let decide = |bytes: &[u8]| match bytes {
+            b"a" => Occurrence::Replaced(b"long"),
+            b"b" => Occurrence::Removed,
+            _ => Occurrence::Kept,
+        };
+        assert!(edit_occurrences(&message, 6, decide, &mut out));
+        let found: Vec<_> = fields(&out).collect();
+        assert_eq!(
+            found,
+            [
+                (6, Field::Bytes(b"long")),
+                (1, Field::Varint(7)),
+                (6, Field::Bytes(b"c")),
+                (6, Field::Varint(5)),
+            ]
+        );
+        out.clear();
+        assert!(!edit_occurrences(&message, 6, |_| Occurrence::Kept, &mut out));
+        assert_eq!(out, message);
     }
 }
