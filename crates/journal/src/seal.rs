@@ -90,7 +90,7 @@ pub(crate) fn delete_oldest(
 }
 
 // A process that came upon damage may have died before it put the segment aside.
-fn is_damaged(env: &Env, segment: &Segment) -> io::Result<bool> {
+pub(crate) fn is_damaged(env: &Env, segment: &Segment) -> io::Result<bool> {
     let readable = Readable {
         path: segment.path.clone(),
         header: SegmentHeader::clone(&segment.header),

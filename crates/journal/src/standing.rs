@@ -10,6 +10,7 @@ use crate::catalog::{Catalog, Segment};
 use crate::core::Core;
 use crate::cursor::Cursor;
 use crate::entry::Lane;
+use crate::seal::is_damaged;
 use crate::seen::{Seen, seen};
 
 /// Where a sink stands.
@@ -43,9 +44,9 @@ pub struct LaneStanding {
 pub enum Whereabouts {
     /// It was not given yet.
     Future,
-    /// Its segment was deleted: whoever it was for has settled it.
+    /// Its segment was deleted, so whoever it was for has settled it, or it was never given.
     Gone,
-    /// Its segment cannot be read, and these sinks may still want it.
+    /// No segment has it that can be read, some segment is damaged, and these sinks may still want it.
     Unreadable(Vec<String>),
     /// In an entry that can be read.
     Entry {
@@ -122,12 +123,35 @@ impl Core {
         let all = self.sinks.iter().zip(&cursors.lanes);
         let open = all.filter(|(_, lanes)| !lanes.iter().all(done));
         let open: Vec<String> = open.map(|(sink, _)| sink.spec.id.clone()).collect();
-        Ok(if open.is_empty() { Whereabouts::Gone } else { Whereabouts::Unreadable(open) })
+        drop(cursors);
+        // A sink need not have passed a number that was never for it, or never given.
+        let is_gone = open.is_empty() || !self.may_be_damaged(number)?;
+        Ok(if is_gone { Whereabouts::Gone } else { Whereabouts::Unreadable(open) })
+    }
+
+    /// Whether the segment of a number that no entry has may have been damaged: the one that covers it
+    /// is, or some segment is in quarantine.
+    fn may_be_damaged(&self, number: u64) -> io::Result<bool> {
+        match self.env.disk.list(&self.options.dir.join("quarantine")) {
+            Ok(files) if !files.is_empty() => return Ok(true),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        let catalogs = std::iter::once(&self.main).chain(self.sinks.iter().map(|sink| &sink.spill));
+        for catalog in catalogs {
+            let covering = catalog.with(|mut all| all.find(|it| covers(it, number)).cloned());
+            if let Some(segment) = covering
+                && (segment.damaged > 0 || is_damaged(&self.env, &segment)?)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn find(&self, catalog: &Catalog, number: u64) -> io::Result<Option<(Segment, Seen)>> {
-        let holds = |segment: &&Segment| (segment.header.first..segment.end).contains(&number);
-        let Some(segment) = catalog.with(|mut all| all.find(holds).cloned()) else {
+        let Some(segment) = catalog.with(|mut all| all.find(|it| covers(it, number)).cloned())
+        else {
             return Ok(None);
         };
         let entries = seen(&self.env, &segment, &(number..number.saturating_add(1)));
@@ -157,6 +181,10 @@ impl Core {
             sinks: sinks.collect(),
         }
     }
+}
+
+fn covers(segment: &Segment, number: u64) -> bool {
+    (segment.header.first..segment.end).contains(&number)
 }
 
 fn standing((lane, cursor): (Lane, &Cursor)) -> LaneStanding {
