@@ -169,9 +169,8 @@ fn check_answers(destination: &Destination, held: &Held) {
             State::Delivered => !is_queued && is_taken,
             State::Refused | State::Dead => !is_queued && is_dead,
             // Of a segment that is gone it is not known whether a number was given at all.
-            State::Settled => !is_queued && !is_dead,
-            // Said only where the journal reports damage: see where states are asked for.
-            State::Unreadable => !is_queued && !is_dead,
+            // Unreadable is said only where the journal reports damage: see where states are asked for.
+            State::Settled | State::Unreadable => !is_queued && !is_dead,
         };
         assert!(so, "{id}: the ledger calls {number} {state:?}: {held:?}");
     }
