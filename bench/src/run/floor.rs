@@ -41,7 +41,7 @@ const FLOORS: &[Floor] = &[
     floor("b", &[("b", "null")], 0.3, 0.2),
     floor("b-memory", &[("b-memory", "otelcol")], 10.0, 2.7),
     floor("b-memory", &[("b", "null")], 0.3, 0.14),
-    floor("c", ROUTED, 15.0, 9.0),
+    floor("c", ROUTED, 15.0, 11.0),
     floor("c-memory", ROUTED, 15.0, 9.6),
     floor("d", &[("d", "otelcol")], 10.0, 9.6),
     floor("e-http", &[("e-http", "otelcol")], 10.0, 10.0),

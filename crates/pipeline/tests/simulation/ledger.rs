@@ -99,9 +99,6 @@ pub(crate) fn held(
     let mut all = BTreeMap::new();
     for (number, id) in ids.iter().enumerate() {
         let states = answers.get(*id).cloned().unwrap_or_default();
-        let is_read = !states.values().any(|state| *state == State::Unreadable);
-        let holds = is_read || is_damaged(damaged, disk, &options.dir);
-        assert!(holds, "the ledger of {id} cannot read what is there: {states:?}");
         let mut held = Held { states, ..Held::default() };
         for lane in Lane::ALL {
             let sink = SinkIndex(u8::try_from(number).unwrap());
@@ -169,8 +166,8 @@ fn check_answers(destination: &Destination, held: &Held) {
             State::Delivered => !is_queued && is_taken,
             State::Refused | State::Dead => !is_queued && is_dead,
             // Of a segment that is gone it is not known whether a number was given at all.
-            // Unreadable is said only where the journal reports damage: see where states are asked for.
-            State::Settled | State::Unreadable => !is_queued && !is_dead,
+            State::Settled => !is_queued && !is_dead,
+            State::Unreadable => false,
         };
         assert!(so, "{id}: the ledger calls {number} {state:?}: {held:?}");
     }
