@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
-use xtask::{reference, soak, tidy, trust};
+use xtask::{model, reference, soak, tidy, trust};
 
 const USAGE: &str = "\
 cargo xtask docs [--check]       write docs/reference/ from the binary, or compare it
@@ -15,6 +15,7 @@ cargo xtask tidy                 check the rules of the repository
 cargo xtask ci                   everything that must hold before a change lands: .ci/run
 cargo xtask soak --minutes N     run the crash proofs that long and note what was measured
                  [--seed S]
+cargo xtask model                train the model inside the binary and write how good it is
 cargo xtask trust [--json]       write docs/trust.md from what was measured, or print the sums
 cargo xtask conformance ...      run outside cases against the library
 ";
@@ -36,6 +37,7 @@ fn run() -> Result<()> {
         ["ci"] => ci(),
         ["soak", "--minutes", minutes] => soak(minutes, "1000000"),
         ["soak", "--minutes", minutes, "--seed", seed] => soak(minutes, seed),
+        ["model"] => say(&model::write(&root())?),
         ["trust"] => trust_page(),
         ["trust", "--json"] => say(&format!("{}\n", trust::sums(&trust::rows(&root())?))),
         ["conformance", ..] => conformance::run(arguments.get(1..).unwrap_or_default()),

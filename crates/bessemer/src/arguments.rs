@@ -66,6 +66,12 @@ pub(crate) enum Command {
     /// Looks at the journal of a running or a dead process; moves damaged files aside.
     #[command(subcommand)]
     Journal(Journal),
+    /// Trains a classification model on labelled messages and writes it with its report.
+    Train(Train),
+    /// Measures a classification model on labelled messages, by line and by template.
+    Eval(Eval),
+    /// Says which class the model gives a message, and which words speak for it.
+    Explain(Explain),
     /// Shows the pipeline at work, with embedded defaults and generated telemetry.
     Demo(Demo),
     /// Prints a completion script for a shell.
@@ -308,6 +314,74 @@ pub(crate) enum ListForm {
     Table,
     Json,
     Ndjson,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// JSON lines, or CSV when the name ends so.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The column of the message.
+    #[arg(long, value_name = "COLUMN", default_value = "message")]
+    pub(crate) text: String,
+    /// The column of the class: critical, warning or info.
+    #[arg(long, value_name = "COLUMN", default_value = "class")]
+    pub(crate) label: String,
+    /// The column of the level, a name or a number, where the model may see it.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) level: Option<String>,
+    /// Where the model is written.
+    #[arg(short, long, value_name = "FILE", default_value = "bessemer.model")]
+    pub(crate) output: PathBuf,
+    /// The name of the model.
+    #[arg(long, default_value = "own")]
+    pub(crate) name: String,
+    /// A model that is trained further; the one inside the binary unless set.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) base: Option<PathBuf>,
+    /// Starts from nothing.
+    #[arg(long, conflicts_with = "base")]
+    pub(crate) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// JSON lines, or CSV when the name ends so.
+    pub(crate) file: PathBuf,
+    /// The column of the message.
+    #[arg(long, value_name = "COLUMN", default_value = "message")]
+    pub(crate) text: String,
+    /// The column of the class: critical, warning or info.
+    #[arg(long, value_name = "COLUMN", default_value = "class")]
+    pub(crate) label: String,
+    /// The column of the template, which has one vote; else messages that differ only in numbers,
+    /// identifiers and paths are one template.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) id: Option<String>,
+    /// The column of the level, a name or a number, where the model may see it.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) level: Option<String>,
+    /// The model; the one inside the binary unless set.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The message.
+    pub(crate) message: String,
+    /// The severity number of OpenTelemetry; 0 when it is not known.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=24))]
+    pub(crate) severity: u8,
+    /// The model; the one inside the binary unless set.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

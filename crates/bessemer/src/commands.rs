@@ -1,7 +1,10 @@
 //! One function for each command that does not run the engine.
 
+mod eval;
+mod explain;
 mod ottl;
 mod test;
+mod train;
 
 use std::io::Read;
 use std::path::Path;
@@ -42,6 +45,9 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Dlq(dlq) => dlq::dlq(&dlq),
         Command::Replay(replay) => dlq::replay(&replay),
         Command::Journal(tool) => journal::journal(&tool),
+        Command::Train(train) => train::train(&train),
+        Command::Eval(eval) => eval::eval(&eval),
+        Command::Explain(explain) => explain::explain(&explain),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Completion { shell } => completion(shell),
     }

@@ -3,7 +3,10 @@
 //!
 //! One scan finds the words of all rules in all bodies of a batch. A record in which no word
 //! stands, under rules that only ask for words and severity, is labelled by a table of 25
-//! severities. The label is a set of attributes encoded when the config is loaded.
+//! severities. The label is a set of attributes encoded when the config is loaded. Where the model
+//! is enabled, it labels what no rule matches.
+
+mod judge;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +16,14 @@ use bessemer_pipeline::catalog::read;
 use bessemer_pipeline::metrics::{ClassLabels, Counter};
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step, catalog::BuildError};
 use bessemer_record::value::AnyValue;
-use bessemer_record::{Draft, TailId, Value};
+use bessemer_record::{Draft, Signal, TailId, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
 use crate::rules::{Attribute, RULES_MAX, Rule, RuleSettings, WORDS_MAX, default_rules};
 use crate::scan::Scan;
+use judge::{Judge, ModelSettings};
 
 /// A block that loads.
 pub const EXAMPLE: &str = r#"bessemer.processor.classify "example" {
@@ -51,6 +55,8 @@ pub struct Settings {
     pub default_rules: bool,
     /// The label of records that no rule matches.
     pub default: DefaultLabel,
+    /// The local model.
+    pub model: ModelSettings,
     /// Names of the attributes that carry the label; an empty name leaves that attribute out.
     pub attributes: AttributeNames,
 }
@@ -61,6 +67,7 @@ impl Default for Settings {
             rule: Vec::new(),
             default_rules: true,
             default: DefaultLabel::default(),
+            model: ModelSettings::default(),
             attributes: AttributeNames::default(),
         }
     }
@@ -90,10 +97,12 @@ pub struct AttributeNames {
     pub classification: String,
     /// A number from 0 to 1.
     pub confidence: String,
-    /// The tier that decided: `rules`.
+    /// The tier that decided: `rules` or `model`.
     pub tier: String,
-    /// The rule and what it matched.
+    /// The rule and what it matched, or the model.
     pub reason: String,
+    /// The name of the model, where it decided.
+    pub model: String,
 }
 
 impl Default for AttributeNames {
@@ -103,6 +112,7 @@ impl Default for AttributeNames {
             confidence: "ai.confidence".into(),
             tier: "ai.tier".into(),
             reason: "ai.reason".into(),
+            model: "ai.model".into(),
         }
     }
 }
@@ -114,6 +124,7 @@ struct Classify {
     /// For each rule, the label without a word and one for each of its words, by word.
     labels: Vec<RuleLabels>,
     default: Label,
+    judge: Option<Judge>,
     scan: Option<Scan>,
     /// Rules of each word.
     word_rules: Vec<Vec<usize>>,
@@ -132,6 +143,7 @@ struct RuleLabels {
 struct Label {
     class: Class,
     tail: TailId,
+    by_rule: bool,
 }
 
 /// Builds the processor.
@@ -154,8 +166,11 @@ impl Classify {
         let labels = labels.collect();
         let default = &settings.default;
         let encoder = Encoder { names: &settings.attributes, context };
+        let unmatched = encoder.label(default.class, default.confidence, "no rule matches");
+        let default = Label { by_rule: false, ..unmatched };
         let mut classify = Self {
-            default: encoder.label(default.class, default.confidence, "no rule matches"),
+            default,
+            judge: Judge::new(&settings.model, &encoder, default)?,
             scan: Scan::new(&words)?,
             rules,
             labels,
@@ -208,6 +223,13 @@ impl Classify {
         let label = match (&self.by_severity, words) {
             (Some(table), []) => table.get(usize::from(severity)).copied().unwrap_or(self.default),
             _ => self.first_match(words, severity, Some((draft, item, body))),
+        };
+        let label = match &self.judge {
+            Some(judge) if !label.by_rule && draft.signal() == Signal::Logs => {
+                let own = draft.body(item);
+                judge.label(if own.is_empty() { body } else { own }, severity)
+            }
+            _ => label,
         };
         draft.set_tail(item, label.tail);
         if let Some(item) = draft.items_mut().get_mut(item) {
@@ -350,17 +372,35 @@ struct Encoder<'a> {
 
 impl Encoder<'_> {
     fn label(&self, class: Class, confidence: f64, reason: &str) -> Label {
+        self.encode(class, confidence, "rules", reason, None)
+    }
+
+    fn model_label(&self, class: Class, confidence: f64, reason: &str, model: &str) -> Label {
+        let label = self.encode(class, confidence, "model", reason, Some(model));
+        Label { by_rule: false, ..label }
+    }
+
+    fn encode(
+        &self,
+        class: Class,
+        confidence: f64,
+        tier: &str,
+        reason: &str,
+        model: Option<&str>,
+    ) -> Label {
+        let text = |text: &str| Value::String(text.to_owned());
         let attributes: Vec<(String, Value)> = [
-            (&self.names.classification, Value::String(class.as_str().to_owned())),
-            (&self.names.confidence, Value::Double(confidence)),
-            (&self.names.tier, Value::String("rules".to_owned())),
-            (&self.names.reason, Value::String(reason.to_owned())),
+            (&self.names.classification, Some(text(class.as_str()))),
+            (&self.names.confidence, Some(Value::Double(confidence))),
+            (&self.names.tier, Some(text(tier))),
+            (&self.names.reason, Some(text(reason))),
+            (&self.names.model, model.map(text)),
         ]
         .into_iter()
         .filter(|(name, _)| !name.is_empty())
-        .map(|(name, value)| (name.clone(), value))
+        .filter_map(|(name, value)| Some((name.clone(), value?)))
         .collect();
-        Label { class, tail: self.context.tails.lock().add(&attributes) }
+        Label { class, tail: self.context.tails.lock().add(&attributes), by_rule: true }
     }
 }
 

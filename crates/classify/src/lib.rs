@@ -3,7 +3,12 @@
 
 pub mod class;
 pub mod classify;
+pub mod dataset;
+pub mod evaluate;
+pub mod model;
 pub mod rules;
+#[cfg(test)]
+mod samples;
 mod scan;
 
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};

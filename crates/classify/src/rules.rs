@@ -178,8 +178,8 @@ pub(crate) fn severity(text: &str) -> Option<u8> {
         "DEBUG" => Some(5),
         "INFO" | "INFORMATION" | "NOTICE" => Some(9),
         "WARN" | "WARNING" => Some(13),
-        "ERROR" | "ERR" => Some(17),
-        "FATAL" | "CRITICAL" | "EMERGENCY" | "ALERT" => Some(21),
+        "ERROR" | "ERR" | "SEVERE" | "FAILURE" => Some(17),
+        "FATAL" | "CRITICAL" | "EMERGENCY" | "ALERT" | "EMERG" | "CRIT" | "PANIC" => Some(21),
         _ => None,
     }
 }

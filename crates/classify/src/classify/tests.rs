@@ -159,3 +159,43 @@ proptest! {
         prop_assert_eq!(together, apart);
     }
 }
+
+#[test]
+fn the_model_labels_what_no_rule_matches_and_only_when_enabled() {
+    let model = ModelSettings { enabled: true, ..ModelSettings::default() };
+    let settings = Settings { model, ..Settings::default() };
+    let panic = log("kernel panic - not syncing: fatal exception", 0);
+    let attacked = log("attack from 10.0.0.1", 0);
+    let records = logs(&[panic.clone(), attacked, log("disk failed", 17)]);
+    let found = labels(&settings, Signal::Logs, &records);
+    assert_eq!((&*found[0][0], &*found[0][2]), ("critical", "model"));
+    assert!(found[0][3].starts_with("model "), "{:?}", found[0]);
+    assert_eq!((&*found[1][0], &*found[1][2]), ("critical", "rules"));
+    assert_eq!((&*found[2][0], &*found[2][2]), ("warning", "rules"));
+    check(&Settings::default(), &panic, "info", "0.5", "no rule matches");
+}
+
+#[test]
+fn a_model_that_is_not_sure_leaves_the_default_label() {
+    let model = ModelSettings { enabled: true, confidence_min: 1.0, ..ModelSettings::default() };
+    let settings = Settings { model, ..Settings::default() };
+    check(&settings, &log("perhaps odd", 0), "info", "0.5", "no rule matches");
+}
+
+#[test]
+fn a_remembered_label_is_the_label_again() {
+    let model = ModelSettings { enabled: true, ..ModelSettings::default() };
+    let settings = Settings { model, ..Settings::default() };
+    let records: Vec<_> = (10..40).map(|n| log(&format!("worker {n} crashed"), 0)).collect();
+    let found = labels(&settings, Signal::Logs, &logs(&records));
+    assert!(found.iter().all(|label| *label == found[0]), "{found:?}");
+}
+
+#[test]
+fn a_model_file_that_is_missing_is_refused_by_its_setting() {
+    let model =
+        ModelSettings { enabled: true, file: "/nowhere".into(), ..ModelSettings::default() };
+    let settings = Settings { model, ..Settings::default() };
+    let error = Classify::new(&settings, &Context::detached().of("classify.test")).unwrap_err();
+    assert!(error.to_string().contains("model.file"), "{error}");
+}

@@ -1,0 +1,230 @@
+//! The local model: which class does a message have, judged by its words and shape.
+//!
+//! A linear model over at most 10,000 features (TF-IDF of words, pairs of words and characters,
+//! and the shape of the message) with calibrated probabilities. It is deterministic, needs no
+//! network, and every decision is a sum whose parts can be named.
+
+mod features;
+pub mod file;
+pub mod text;
+pub mod train;
+
+use std::sync::{Arc, LazyLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::class::Class;
+use features::Feature;
+use text::{Token, tokens};
+
+/// Features of a model at most.
+pub const FEATURES_MAX: usize = 10_000;
+/// Tokens that an explanation names at most.
+pub const NAMED_MAX: usize = 3;
+
+/// Buckets in which keys are looked up.
+const BUCKETS: usize = 1 << 14;
+const BUCKET_SHIFT: u32 = 32 - BUCKETS.ilog2();
+
+/// What was known of a model when it was trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The name in `ai.model`.
+    pub name: String,
+    /// Where the examples came from.
+    pub sources: Vec<String>,
+    /// How many examples, by class: info, warning, critical.
+    pub examples: [u64; 3],
+    /// XXH3 of all examples in their order, hexadecimal.
+    pub digest: String,
+    /// Examples that were held out to calibrate the probabilities.
+    pub held_out: u64,
+    /// Macro-F1 on the examples that were held out.
+    pub held_out_macro_f1: f64,
+    /// Expected calibration error on the examples that were held out.
+    pub held_out_calibration_error: f64,
+}
+
+/// A trained model.
+#[derive(Debug, Clone)]
+pub struct Model {
+    report: Report,
+    /// Ascending.
+    keys: Vec<u32>,
+    /// Where the keys of each bucket begin; keys are hashes, so a bucket holds about one.
+    starts: Vec<usize>,
+    /// The value of each feature where it stands: IDF times the weight of its kind.
+    values: Vec<f32>,
+    weights: Vec<[f32; 3]>,
+    bias: [f32; 3],
+    /// Divides the sums before they become probabilities.
+    temperature: f32,
+}
+
+/// What a model says about a message.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// The most probable class.
+    pub class: Class,
+    /// Its probability.
+    pub confidence: f32,
+    /// Probabilities of info, warning and critical.
+    pub probabilities: [f32; 3],
+}
+
+/// A token that speaks for the class of a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Named {
+    /// The token as it stands in the message.
+    pub text: String,
+    /// The first byte in the message.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+    /// What the token adds to the score of the class, against the mean of the others.
+    pub weight: f32,
+}
+
+impl Model {
+    /// The model inside the binary; `None` only when the build is damaged.
+    pub fn embedded() -> Option<Arc<Self>> {
+        static EMBEDDED: LazyLock<Option<Arc<Model>>> = LazyLock::new(|| {
+            file::decode(include_bytes!("../data/default.model")).ok().map(Arc::new)
+        });
+        EMBEDDED.clone()
+    }
+
+    /// What was known when it was trained.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// How many features it knows.
+    pub fn features(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Judges a message; `severity` is the OpenTelemetry number, or 0 when it is not known.
+    pub fn judge(&self, message: &str, severity: u8) -> Verdict {
+        self.judge_tokens(&tokens(message), message, severity)
+    }
+
+    fn judge_tokens(&self, tokens: &[Token], message: &str, severity: u8) -> Verdict {
+        let mut known = Vec::with_capacity(tokens.len() * 8);
+        features::features_of(tokens, message, severity, &mut |feature: Feature| {
+            known.extend(self.find(feature.key));
+        });
+        verdict(self.sums(&mut known), self.temperature)
+    }
+
+    /// Judges a message without some of its tokens.
+    pub fn judge_without(&self, message: &str, severity: u8, named: &[Named]) -> Verdict {
+        let mut rest = tokens(message);
+        rest.retain(|token| named.iter().all(|named| named.start != token.start));
+        self.judge_tokens(&rest, message, severity)
+    }
+
+    /// The tokens that speak most for `class`, strongest first.
+    pub fn explain(&self, message: &str, severity: u8, class: Class) -> Vec<Named> {
+        let tokens = tokens(message);
+        let mut by_token = vec![0.0_f32; tokens.len()];
+        let mut square = 0.0_f32;
+        features::features_of(&tokens, message, severity, &mut |feature: Feature| {
+            let Some(index) = self.find(feature.key) else { return };
+            let value = self.value(index);
+            square += value * value;
+            let Some(sum) = feature.token.and_then(|token| by_token.get_mut(token)) else { return };
+            *sum += value * margin(self.weight(index), class);
+        });
+        let norm = square.sqrt().max(f32::MIN_POSITIVE);
+        let mut named: Vec<Named> = tokens
+            .iter()
+            .zip(by_token)
+            .filter(|(_, weight)| *weight > 0.0)
+            .map(|(token, weight)| Named {
+                text: message.get(token.start..token.end).unwrap_or(&token.text).to_owned(),
+                start: token.start,
+                end: token.end,
+                weight: weight / norm,
+            })
+            .collect();
+        named.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+        named.truncate(NAMED_MAX);
+        named
+    }
+
+    fn find(&self, key: u32) -> Option<usize> {
+        let bucket = (key >> BUCKET_SHIFT) as usize;
+        let (start, end) = (*self.starts.get(bucket)?, *self.starts.get(bucket + 1)?);
+        let position = self.keys.get(start..end)?.iter().position(|known| *known == key)?;
+        Some(start + position)
+    }
+
+    fn value(&self, index: usize) -> f32 {
+        self.values.get(index).copied().unwrap_or_default()
+    }
+
+    fn weight(&self, index: usize) -> [f32; 3] {
+        self.weights.get(index).copied().unwrap_or_default()
+    }
+
+    /// The sum of each class, over distinct features, in units of their length.
+    fn sums(&self, known: &mut Vec<usize>) -> [f32; 3] {
+        known.sort_unstable();
+        known.dedup();
+        let square: f32 = known.iter().map(|index| self.value(*index).powi(2)).sum();
+        let norm = square.sqrt().max(f32::MIN_POSITIVE);
+        let mut sums = self.bias;
+        for index in known {
+            let value = self.value(*index) / norm;
+            for (sum, weight) in sums.iter_mut().zip(self.weight(*index)) {
+                *sum += value * weight;
+            }
+        }
+        sums
+    }
+}
+
+/// Where the keys of each bucket begin, and the end of the last.
+fn starts_of(keys: &[u32]) -> Vec<usize> {
+    let mut starts = Vec::with_capacity(BUCKETS + 1);
+    let mut at = 0;
+    for bucket in 0..BUCKETS {
+        starts.push(at);
+        let own = keys.iter().skip(at).take_while(|key| (**key >> BUCKET_SHIFT) as usize == bucket);
+        at += own.count();
+    }
+    starts.push(at);
+    starts
+}
+
+/// How much more a feature speaks for `class` than for the mean of the others.
+fn margin(weights: [f32; 3], class: Class) -> f32 {
+    let own = usize::from(class.code()) - 1;
+    let mut margin = 0.0;
+    for (index, weight) in weights.into_iter().enumerate() {
+        margin += if index == own { weight } else { -weight / 2.0 };
+    }
+    margin
+}
+
+fn verdict(sums: [f32; 3], temperature: f32) -> Verdict {
+    let probabilities = softmax(sums.map(|sum| sum / temperature));
+    let mut best = (Class::Info, 0.0);
+    for (class, probability) in Class::ALL.into_iter().zip(probabilities) {
+        if probability > best.1 {
+            best = (class, probability);
+        }
+    }
+    Verdict { class: best.0, confidence: best.1, probabilities }
+}
+
+fn softmax(sums: [f32; 3]) -> [f32; 3] {
+    let most = sums.into_iter().fold(f32::MIN, f32::max);
+    let powers = sums.map(|sum| (sum - most).exp());
+    let total: f32 = powers.iter().sum();
+    powers.map(|power| power / total)
+}
+
+#[cfg(test)]
+mod tests;

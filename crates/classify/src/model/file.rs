@@ -1,0 +1,125 @@
+//! A model as a file: versioned, with its report, and a checksum over everything.
+//!
+//! Layout, little endian: magic `BSMMODEL`; version u32; length of the report u32; report as JSON;
+//! number of features u32; temperature and three biases f32; for each feature its key u32, value
+//! f32 and three weights f32, by ascending key; XXH3 u64 of all bytes before it. The checksum finds
+//! damage; it does not prove who wrote the file.
+
+use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{FEATURES_MAX, Model, starts_of};
+
+/// Bytes of a model file at most.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
+
+const MAGIC: &[u8; 8] = b"BSMMODEL";
+const VERSION: u32 = 1;
+
+/// Why a model file cannot be used.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// Other bytes than a model's.
+    #[error("this is not a model file")]
+    Foreign,
+    /// A version this binary does not read.
+    #[error("model file version {0} is not known; this binary reads {VERSION}")]
+    Version(u32),
+    /// Fewer bytes than it says, or more.
+    #[error("the model file is cut or too long")]
+    Length,
+    /// The checksum differs.
+    #[error("the model file is damaged: its checksum differs")]
+    Checksum,
+    /// Numbers that no training writes.
+    #[error("the model file holds values that are out of order or not finite")]
+    Values,
+    /// The report cannot be read.
+    #[error("the report of the model cannot be read")]
+    Report(#[from] serde_json::Error),
+}
+
+/// The bytes of a model.
+pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
+    let report = serde_json::to_vec(&model.report)?;
+    let length = |count: usize| u32::try_from(count).map_err(|_| FileError::Length);
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend(length(report.len())?.to_le_bytes());
+    bytes.extend(report);
+    bytes.extend(length(model.keys.len())?.to_le_bytes());
+    let header = std::iter::once(model.temperature).chain(model.bias);
+    bytes.extend(header.flat_map(f32::to_le_bytes));
+    for ((key, value), weights) in model.keys.iter().zip(&model.values).zip(&model.weights) {
+        bytes.extend(key.to_le_bytes());
+        bytes.extend(std::iter::once(*value).chain(*weights).flat_map(f32::to_le_bytes));
+    }
+    let sum = xxh3_64(&bytes);
+    bytes.extend(sum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// Reads a model; damage of any kind is an error.
+pub fn decode(bytes: &[u8]) -> Result<Model, FileError> {
+    if bytes.get(..MAGIC.len()) != Some(MAGIC) {
+        return Err(FileError::Foreign);
+    }
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(FileError::Length);
+    }
+    let (content, sum) = bytes.split_last_chunk::<8>().ok_or(FileError::Length)?;
+    let mut reader = Reader { rest: content.get(MAGIC.len()..).unwrap_or_default() };
+    let version = reader.number()?;
+    if version != VERSION {
+        return Err(FileError::Version(version));
+    }
+    if xxh3_64(content) != u64::from_le_bytes(*sum) {
+        return Err(FileError::Checksum);
+    }
+    let report = reader.number()?;
+    let report = serde_json::from_slice(reader.take(report)?)?;
+    let count = reader.number()? as usize;
+    if count > FEATURES_MAX {
+        return Err(FileError::Length);
+    }
+    let temperature = reader.float()?;
+    let bias = [reader.float()?, reader.float()?, reader.float()?];
+    let (keys, starts, values, weights) = (vec![], vec![], vec![], vec![]);
+    let mut model = Model { report, keys, starts, values, weights, bias, temperature };
+    for _ in 0..count {
+        model.keys.push(reader.number()?);
+        model.values.push(reader.float()?);
+        model.weights.push([reader.float()?, reader.float()?, reader.float()?]);
+    }
+    let in_order = model.keys.is_sorted_by(|one, other| one < other);
+    if !in_order || temperature <= 0.0 {
+        return Err(FileError::Values);
+    }
+    model.starts = starts_of(&model.keys);
+    if reader.rest.is_empty() { Ok(model) } else { Err(FileError::Length) }
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: u32) -> Result<&'a [u8], FileError> {
+        let (taken, rest) = self.rest.split_at_checked(length as usize).ok_or(FileError::Length)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn word(&mut self) -> Result<[u8; 4], FileError> {
+        self.take(4)?.try_into().map_err(|_| FileError::Length)
+    }
+
+    fn number(&mut self) -> Result<u32, FileError> {
+        Ok(u32::from_le_bytes(self.word()?))
+    }
+
+    fn float(&mut self) -> Result<f32, FileError> {
+        let value = f32::from_le_bytes(self.word()?);
+        if value.is_finite() { Ok(value) } else { Err(FileError::Values) }
+    }
+}
