@@ -4,9 +4,13 @@
 //! One scan finds the words of all rules in all bodies of a batch. A record in which no word
 //! stands, under rules that only ask for words and severity, is labelled by a table of 25
 //! severities. The label is a set of attributes encoded when the config is loaded. Where the model
-//! is enabled, it labels what no rule matches.
+//! is enabled, it labels what no rule matches, and overrules weak rules where it is surer; where
+//! templates are enabled, every log record gets the one of its body.
 
+mod encode;
 mod judge;
+mod keeper;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +20,15 @@ use bessemer_pipeline::catalog::read;
 use bessemer_pipeline::metrics::{ClassLabels, Counter};
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step, catalog::BuildError};
 use bessemer_record::value::AnyValue;
-use bessemer_record::{Draft, Signal, TailId, Value};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use bessemer_record::{Draft, Signal};
 
 use crate::class::Class;
 use crate::rules::{Attribute, RULES_MAX, Rule, RuleSettings, WORDS_MAX, default_rules};
 use crate::scan::Scan;
-use judge::{Judge, ModelSettings};
+use encode::{Encoder, FIRM, Label, RuleLabels};
+use judge::Judge;
+use keeper::Keeper;
+pub use settings::{AttributeNames, DefaultLabel, ModelSettings, Settings, TemplateSettings};
 
 /// A block that loads.
 pub const EXAMPLE: &str = r#"bessemer.processor.classify "example" {
@@ -44,79 +49,6 @@ const SEVERITIES: usize = 25;
 /// Bytes of a structured body that are searched at most.
 const STRUCTURED_BYTES_MAX: usize = 64 << 10;
 
-/// Settings of `bessemer.processor.classify`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Rules in the order in which they are tried, before the default ones.
-    pub rule: Vec<RuleSettings>,
-    /// Whether the default rules follow: `unauthorized`, `breach`, `attack` or `malicious` in the
-    /// body is critical (0.95), severity ERROR or above is a warning (0.85).
-    pub default_rules: bool,
-    /// The label of records that no rule matches.
-    pub default: DefaultLabel,
-    /// The local model.
-    pub model: ModelSettings,
-    /// Names of the attributes that carry the label; an empty name leaves that attribute out.
-    pub attributes: AttributeNames,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            rule: Vec::new(),
-            default_rules: true,
-            default: DefaultLabel::default(),
-            model: ModelSettings::default(),
-            attributes: AttributeNames::default(),
-        }
-    }
-}
-
-/// The label of records that no rule matches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct DefaultLabel {
-    /// The class.
-    pub class: Class,
-    /// How sure, from 0 to 1.
-    pub confidence: f64,
-}
-
-impl Default for DefaultLabel {
-    fn default() -> Self {
-        Self { class: Class::Info, confidence: 0.5 }
-    }
-}
-
-/// Names of the attributes that carry the label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AttributeNames {
-    /// `critical`, `warning` or `info`.
-    pub classification: String,
-    /// A number from 0 to 1.
-    pub confidence: String,
-    /// The tier that decided: `rules` or `model`.
-    pub tier: String,
-    /// The rule and what it matched, or the model.
-    pub reason: String,
-    /// The name of the model, where it decided.
-    pub model: String,
-}
-
-impl Default for AttributeNames {
-    fn default() -> Self {
-        Self {
-            classification: "ai.classification".into(),
-            confidence: "ai.confidence".into(),
-            tier: "ai.tier".into(),
-            reason: "ai.reason".into(),
-            model: "ai.model".into(),
-        }
-    }
-}
-
 /// The processor.
 #[derive(Debug)]
 struct Classify {
@@ -124,7 +56,7 @@ struct Classify {
     /// For each rule, the label without a word and one for each of its words, by word.
     labels: Vec<RuleLabels>,
     default: Label,
-    judge: Option<Judge>,
+    keeper: Option<Keeper>,
     scan: Option<Scan>,
     /// Rules of each word.
     word_rules: Vec<Vec<usize>>,
@@ -133,23 +65,15 @@ struct Classify {
     counters: [Counter; 3],
 }
 
-#[derive(Debug)]
-struct RuleLabels {
-    plain: Label,
-    by_word: BTreeMap<usize, Label>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Label {
-    class: Class,
-    tail: TailId,
-    by_rule: bool,
-}
-
 /// Builds the processor.
 pub fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    Ok(Built::Step(Arc::new(Classify::new(&settings, context)?)))
+    Ok(Built::Step(step(&settings, context)?))
+}
+
+/// The processor as a step of a program.
+pub fn step(settings: &Settings, context: &Context) -> Result<Arc<dyn Step>, SettingsError> {
+    Ok(Arc::new(Classify::new(settings, context)?))
 }
 
 impl Classify {
@@ -161,16 +85,15 @@ impl Classify {
         check_counts(&all)?;
         let rules = all.iter().map(Rule::compile).collect::<Result<Vec<_>, _>>()?;
         let (words, word_rules) = collect_words(&all);
-        let labels =
-            all.iter().map(|rule| rule_labels(rule, &words, &settings.attributes, context));
-        let labels = labels.collect();
+        let encoder = Encoder::new(&settings.attributes, context);
+        let labels = all.iter().map(|rule| encoder.rule(rule, &words)).collect();
         let default = &settings.default;
-        let encoder = Encoder { names: &settings.attributes, context };
         let unmatched = encoder.label(default.class, default.confidence, "no rule matches");
-        let default = Label { by_rule: false, ..unmatched };
+        let heard_above = confidence_min(&settings.model)?;
+        let judge = Judge::new(&settings.model, &settings.templates, &encoder)?;
         let mut classify = Self {
-            default,
-            judge: Judge::new(&settings.model, &encoder, default)?,
+            default: Label { overruled_above: heard_above, ..unmatched },
+            keeper: judge.map(|judge| Keeper::new(judge, context)),
             scan: Scan::new(&words)?,
             rules,
             labels,
@@ -218,54 +141,79 @@ impl Classify {
         self.default
     }
 
-    fn label_item(&self, draft: &mut Draft, item: usize, words: &[usize], body: &[u8]) -> Class {
+    /// What the rules say of a record.
+    fn by_rules(&self, draft: &Draft, item: usize, words: &[usize], body: &[u8]) -> (Label, u8) {
         let severity = severity_of(draft, item);
         let label = match (&self.by_severity, words) {
             (Some(table), []) => table.get(usize::from(severity)).copied().unwrap_or(self.default),
             _ => self.first_match(words, severity, Some((draft, item, body))),
         };
-        let label = match &self.judge {
-            Some(judge) if !label.by_rule && draft.signal() == Signal::Logs => {
+        (label, severity)
+    }
+
+    /// The judge, if it has something to say of this batch.
+    fn judge(&self, draft: &Draft) -> Option<&Judge> {
+        let judge = self.keeper.as_ref().map(|keeper| &*keeper.judge)?;
+        (draft.signal() == Signal::Logs && judge.serves(draft.tails())).then_some(judge)
+    }
+}
+
+/// Labels the records of one batch.
+struct Labelling<'a> {
+    classify: &'a Classify,
+    judge: Option<&'a Judge>,
+    buffer: &'a mut Vec<u8>,
+    counts: [u64; 3],
+}
+
+impl Labelling<'_> {
+    fn item(&mut self, draft: &mut Draft, item: usize, words: &[usize], folded: &[u8]) {
+        let (rules, severity) = self.classify.by_rules(draft, item, words, folded);
+        let label = match self.judge {
+            Some(judge) if judge.has_templates() || rules.overruled_above < FIRM => {
                 let own = draft.body(item);
-                judge.label(if own.is_empty() { body } else { own }, severity)
+                let body = if own.is_empty() { folded } else { own };
+                judge.label(draft.tails(), (body, severity), rules, self.buffer)
             }
-            _ => label,
+            _ => rules,
         };
         draft.set_tail(item, label.tail);
         if let Some(item) = draft.items_mut().get_mut(item) {
             item.class = label.class.code();
         }
-        label.class
+        if let Some(count) = self.counts.get_mut(usize::from(label.class.code()) - 1) {
+            *count += 1;
+        }
     }
 }
 
 impl Step for Classify {
     fn run(&self, draft: &mut Draft, scratch: &mut Scratch) {
         draft.texts_lowercase(STRUCTURED_BYTES_MAX, &mut scratch.folded);
-        let mut counts = [0_u64; 3];
-        let mut count = |class: Class| {
-            if let Some(count) = counts.get_mut(usize::from(class.code()) - 1) {
-                *count += 1;
-            }
-        };
+        let judge = self.judge(draft);
+        let mut labelling =
+            Labelling { classify: self, judge, buffer: &mut scratch.bytes, counts: [0; 3] };
         let mut next = 0;
         if let Some(scan) = &self.scan {
             let mut words = Vec::new();
             scan.bodies(&scratch.folded, |item, body| {
                 for quiet in next..item {
-                    count(self.label_item(draft, quiet, &[], scratch.folded.body(quiet)));
+                    labelling.item(draft, quiet, &[], scratch.folded.body(quiet));
                 }
                 words.clear();
                 scan.words(body, |word| words.push(word));
-                count(self.label_item(draft, item, &words, body));
+                labelling.item(draft, item, &words, body);
                 next = item + 1;
             });
         }
         for quiet in next..draft.len() {
-            count(self.label_item(draft, quiet, &[], scratch.folded.body(quiet)));
+            labelling.item(draft, quiet, &[], scratch.folded.body(quiet));
         }
-        for (counter, count) in self.counters.iter().zip(counts) {
+        for (counter, count) in self.counters.iter().zip(labelling.counts) {
             counter.inc_by(count);
+        }
+        if let Some(keeper) = &self.keeper {
+            keeper.store_when_due();
         }
     }
 }
@@ -312,6 +260,14 @@ fn text_of(value: AnyValue<'_>) -> String {
     value.as_bool().map(|flag| flag.to_string()).unwrap_or_default()
 }
 
+fn confidence_min(settings: &ModelSettings) -> Result<f64, SettingsError> {
+    if (0.0..=1.0).contains(&settings.confidence_min) {
+        return Ok(settings.confidence_min);
+    }
+    let problem = format!("{} is not between 0 and 1", settings.confidence_min);
+    Err(SettingsError::new("model.confidence_min", problem, "write 0.6"))
+}
+
 fn check_counts(rules: &[RuleSettings]) -> Result<(), SettingsError> {
     let words: usize = rules.iter().map(|rule| rule.words.len()).sum();
     if rules.len() > RULES_MAX || words > WORDS_MAX {
@@ -331,77 +287,6 @@ fn collect_words(rules: &[RuleSettings]) -> (Vec<String>, Vec<Vec<usize>>) {
         }
     }
     index.into_iter().unzip()
-}
-
-fn rule_labels(
-    rule: &RuleSettings,
-    words: &[String],
-    names: &AttributeNames,
-    context: &Context,
-) -> RuleLabels {
-    let encoder = Encoder { names, context };
-    let plain = format!("rule {}{}", rule.name, conditions(rule));
-    let mut by_word = BTreeMap::new();
-    for own in &rule.words {
-        if let Ok(word) = words.binary_search(&own.to_ascii_lowercase()) {
-            let reason = format!("rule {}: body contains \"{own}\"", rule.name);
-            by_word.insert(word, encoder.label(rule.class, rule.confidence, &reason));
-        }
-    }
-    RuleLabels { plain: encoder.label(rule.class, rule.confidence, &plain), by_word }
-}
-
-fn conditions(rule: &RuleSettings) -> String {
-    let mut parts = Vec::new();
-    if let Some(severity) = &rule.severity_min {
-        parts.push(format!("severity is {severity} or above"));
-    }
-    if let Some(regex) = &rule.regex {
-        parts.push(format!("body matches {regex:?}"));
-    }
-    parts.extend(
-        rule.attribute.iter().map(|condition| format!("attribute {:?} matches", condition.key)),
-    );
-    if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
-}
-
-struct Encoder<'a> {
-    names: &'a AttributeNames,
-    context: &'a Context,
-}
-
-impl Encoder<'_> {
-    fn label(&self, class: Class, confidence: f64, reason: &str) -> Label {
-        self.encode(class, confidence, "rules", reason, None)
-    }
-
-    fn model_label(&self, class: Class, confidence: f64, reason: &str, model: &str) -> Label {
-        let label = self.encode(class, confidence, "model", reason, Some(model));
-        Label { by_rule: false, ..label }
-    }
-
-    fn encode(
-        &self,
-        class: Class,
-        confidence: f64,
-        tier: &str,
-        reason: &str,
-        model: Option<&str>,
-    ) -> Label {
-        let text = |text: &str| Value::String(text.to_owned());
-        let attributes: Vec<(String, Value)> = [
-            (&self.names.classification, Some(text(class.as_str()))),
-            (&self.names.confidence, Some(Value::Double(confidence))),
-            (&self.names.tier, Some(text(tier))),
-            (&self.names.reason, Some(text(reason))),
-            (&self.names.model, model.map(text)),
-        ]
-        .into_iter()
-        .filter(|(name, _)| !name.is_empty())
-        .filter_map(|(name, value)| Some((name.clone(), value?)))
-        .collect();
-        Label { class, tail: self.context.tails.lock().add(&attributes), by_rule: true }
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,13 @@ pub mod class;
 pub mod classify;
 pub mod dataset;
 pub mod evaluate;
+pub mod memo;
 pub mod model;
 pub mod rules;
 #[cfg(test)]
 mod samples;
 mod scan;
+pub mod templates;
 
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
 

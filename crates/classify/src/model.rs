@@ -22,6 +22,10 @@ pub const FEATURES_MAX: usize = 10_000;
 /// Tokens that an explanation names at most.
 pub const NAMED_MAX: usize = 3;
 
+/// How far the classes of a word must be apart, times its value, for the word to tell something: most
+/// words of the training do, names do not.
+const TELLING_MIN: f32 = 8.0;
+
 /// Buckets in which keys are looked up.
 const BUCKETS: usize = 1 << 14;
 const BUCKET_SHIFT: u32 = 32 - BUCKETS.ilog2();
@@ -151,6 +155,20 @@ impl Model {
         named.sort_by(|one, other| other.weight.total_cmp(&one.weight));
         named.truncate(NAMED_MAX);
         named
+    }
+
+    /// Whether a word speaks for or against a class, by itself.
+    pub fn is_telling(&self, word: &[u8]) -> bool {
+        let word = String::from_utf8_lossy(word);
+        tokens(&word).iter().any(|token| {
+            let index = self.find(features::word_key(token));
+            index.is_some_and(|index| {
+                let weights = self.weight(index);
+                let most = weights.into_iter().fold(f32::MIN, f32::max);
+                let least = weights.into_iter().fold(f32::MAX, f32::min);
+                (most - least) * self.value(index) >= TELLING_MIN
+            })
+        })
     }
 
     fn find(&self, key: u32) -> Option<usize> {

@@ -27,6 +27,9 @@ pub struct RuleSettings {
     /// How sure the rule is, from 0 to 1.
     #[serde(default = "default_confidence")]
     pub confidence: f64,
+    /// Whether the model may overrule the rule, where it is surer than the rule.
+    #[serde(default)]
+    pub weak: bool,
     /// Words looked for anywhere in the body, in any case.
     #[serde(default)]
     pub words: Vec<String>,
@@ -65,6 +68,7 @@ pub fn default_rules() -> Vec<RuleSettings> {
         name: name.to_owned(),
         class,
         confidence,
+        weak: false,
         words: Vec::new(),
         regex: None,
         severity_min: None,
@@ -75,6 +79,7 @@ pub fn default_rules() -> Vec<RuleSettings> {
         RuleSettings { words, ..rule("security_incident", Class::Critical, 0.95) },
         RuleSettings {
             severity_min: Some("ERROR".to_owned()),
+            weak: true,
             ..rule("error_condition", Class::Warning, 0.85)
         },
     ]

@@ -84,6 +84,7 @@ fn routes(admin: Admin) -> Router {
         .route("/api/v1/compliance", get(compliance))
         .merge(replays::routes())
         .route("/api/v1/cost", get(cost))
+        .route("/api/v1/templates", get(templates))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such page; / lists them") })
         .with_state(admin)
 }
@@ -98,6 +99,10 @@ async fn compliance(State(admin): State<Admin>) -> Response {
 
 async fn cost(State(admin): State<Admin>) -> Response {
     axum::Json(admin.services.reports("cost")).into_response()
+}
+
+async fn templates(State(admin): State<Admin>) -> Response {
+    axum::Json(admin.services.reports("templates")).into_response()
 }
 
 #[derive(Deserialize)]

@@ -1,18 +1,23 @@
 //! Sets of attributes that a program adds to records, encoded once when the program is built.
 //!
 //! Protobuf lets a repeated field stand anywhere in a message, so adding attributes to a record is
-//! appending bytes to it: a tail.
+//! appending bytes to it: a tail. Sets that are only known while programs run, such as one for each
+//! template of a log, are learned later, a limited number of them.
 
 #![expect(
     clippy::cast_possible_truncation,
     reason = "a program has far less than 2^32 sets of attributes"
 )]
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::check::key_bit;
 use crate::value::{Value, encode_key_value};
 use crate::wire::put_len_delimited;
+
+/// Sets that can be learned while programs run; none is ever forgotten, since a draft may name it.
+pub const LEARNED_MAX: usize = 1 << 15;
 
 /// Names one set of attributes in a [`Tails`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,6 +37,9 @@ impl TailId {
 pub struct Tails {
     /// The first is empty and stands for no tail.
     entries: Vec<Tail>,
+    /// Made when the first set is learned.
+    learned: OnceLock<Box<[OnceLock<Tail>]>>,
+    learned_next: AtomicUsize,
 }
 
 /// One set of attributes.
@@ -104,9 +112,24 @@ impl Tails {
         TailsBuilder::default().build()
     }
 
+    /// Adds a set while programs run; `None` when [`LEARNED_MAX`] are there. The same set twice has
+    /// two names. Of a key given twice the last counts.
+    pub fn learn(&self, attributes: &[(String, Value)]) -> Option<TailId> {
+        let learned =
+            self.learned.get_or_init(|| (0..LEARNED_MAX).map(|_| OnceLock::new()).collect());
+        let next = |at: usize| (at < LEARNED_MAX).then_some(at + 1);
+        let at = self.learned_next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
+        learned.get(at)?.set(Tail::new(attributes)).ok()?;
+        Some(TailId((self.entries.len() + at) as u32))
+    }
+
     #[inline]
     pub(crate) fn get(&self, id: TailId) -> Option<&Tail> {
-        self.entries.get(id.0 as usize)
+        let index = id.0 as usize;
+        match self.entries.get(index) {
+            Some(tail) => Some(tail),
+            None => self.learned.get()?.get(index - self.entries.len())?.get(),
+        }
     }
 }
 
@@ -130,6 +153,37 @@ impl TailsBuilder {
     /// Encodes all sets.
     pub fn build(self) -> Arc<Tails> {
         let tails = self.sets.iter().map(|set| Tail::new(set));
-        Arc::new(Tails { entries: std::iter::once(Tail::default()).chain(tails).collect() })
+        Arc::new(Tails {
+            entries: std::iter::once(Tail::default()).chain(tails).collect(),
+            learned: OnceLock::new(),
+            learned_next: AtomicUsize::new(0),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(value: i64) -> Vec<(String, Value)> {
+        vec![("key".to_owned(), Value::Int(value))]
+    }
+
+    #[test]
+    fn a_learned_set_is_found_beside_those_known_from_the_start() {
+        let mut builder = TailsBuilder::default();
+        let first = builder.add(&one(1));
+        let tails = builder.build();
+        let learned = tails.learn(&one(2)).unwrap();
+        for (id, value) in [(first, 1), (learned, 2)] {
+            assert_eq!(tails.get(id).unwrap().log(), Tail::new(&one(value)).log());
+        }
+    }
+
+    #[test]
+    fn no_more_sets_are_learned_than_allowed() {
+        let tails = Tails::none();
+        assert!((0..LEARNED_MAX).all(|_| tails.learn(&[]).is_some()));
+        assert_eq!(tails.learn(&[]), None);
     }
 }

@@ -1,135 +1,267 @@
-//! The model tier: labels of records that no rule matched, remembered by the masked body.
+//! The labels of log records beyond the rules: the model's class, and the template.
 //!
-//! The masked body has every digit but a lone zero replaced, in one pass of eight bytes at a time.
-//! The model sees no more than that of a number, so two bodies with one mask have one label. The
-//! memory is a table of fixed size in which a newer body takes the place of an older one; each entry
-//! is one atomic word, so workers share it without a lock.
+//! A label with all its attributes is made once and then found again by the masked body
+//! ([`crate::memo`]); behind that by the shape of the body, which does not know how long a number
+//! is; only for a new shape is the template mined and the model asked. The three tables are bounded.
+//! When no more labels can be made, records get what the rules say.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use bessemer_pipeline::SettingsError;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use bessemer_pipeline::state::{Change, State, StateError};
+use bessemer_record::{TailId, Tails, Value};
+use parking_lot::Mutex;
 
-use super::{Encoder, Label};
+use super::encode::{Encoder, Label, Said};
+use super::settings::{AttributeNames, ModelSettings, TemplateSettings};
 use crate::class::Class;
+use crate::memo::{Memo, NUMBER_MAX};
 use crate::model::text::TEXT_BYTES_MAX;
 use crate::model::{Model, file};
+use crate::templates::mask::mask;
+use crate::templates::{Seen, Shown, TemplateId, Templates};
 
-/// Bodies that are remembered at most; a power of two.
-const REMEMBERED_MAX: usize = 1 << 16;
-/// Bits of an entry that hold the label; the others hold the hash.
-const LABEL_BITS: u32 = 10;
-/// Steps of confidence: hundredths.
-const STEPS: usize = 101;
+/// Shapes that are remembered at most; then all of them are forgotten at once.
+const SHAPES_MAX: usize = 1 << 16;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
+/// Labels after which further ones are made without a template; the rest of the numbers is for them.
+const BY_TEMPLATE_MAX: usize = NUMBER_MAX as usize - 1_024;
 
-/// Settings of the model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModelSettings {
-    /// Whether the model labels log records that no rule matches.
-    pub enabled: bool,
-    /// A file that `bessemer train` wrote; empty for the model inside the binary.
-    pub file: String,
-    /// Below this confidence the default label is given instead, from 0 to 1.
-    pub confidence_min: f64,
+/// What a label says beyond the tail it is encoded in.
+#[derive(Debug)]
+struct Known {
+    label: Label,
+    /// Counts the records of the template.
+    seen: Seen,
 }
 
-impl Default for ModelSettings {
-    fn default() -> Self {
-        Self { enabled: false, file: String::new(), confidence_min: 0.0 }
-    }
+/// A label may be shared by all records for which these agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    /// Of the rule's label, where the model did not overrule it.
+    rules: Option<TailId>,
+    /// Class and hundredths of confidence of the model.
+    model: Option<(Class, u8)>,
+    template: Option<TemplateId>,
 }
 
-/// A model with the labels it can give.
+/// What grows while the process runs.
+#[derive(Debug, Default)]
+struct Learned {
+    /// By shape, severity and what the rules say.
+    shapes: HashMap<u64, u16>,
+    numbers: HashMap<Key, u16>,
+    templates: Option<Templates>,
+}
+
+/// The model, the templates, and what was made of them.
 #[derive(Debug)]
 pub(super) struct Judge {
-    model: Arc<Model>,
-    confidence_min: f64,
-    /// By class, then by hundredths of confidence.
-    labels: Vec<Label>,
-    default: Label,
-    remembered: Vec<AtomicU64>,
-    /// Differs from process to process, so that nobody can prepare bodies with one hash.
-    seed: u64,
+    model: Option<Arc<Model>>,
+    by_template: bool,
+    names: AttributeNames,
+    /// The attributes of the labels that rules give, to which a template is added.
+    by_rules: BTreeMap<u32, Vec<(String, Value)>>,
+    memo: Memo,
+    /// By number less one.
+    known: Box<[OnceLock<Known>]>,
+    learned: Mutex<Learned>,
+    /// The registry that the labels are encoded in.
+    home: OnceLock<Arc<Tails>>,
 }
 
 impl Judge {
-    /// The model that the settings name; `None` when it is not enabled.
+    /// `None` when neither model nor templates are enabled.
     pub(super) fn new(
-        settings: &ModelSettings,
+        model: &ModelSettings,
+        templates: &TemplateSettings,
         encoder: &Encoder<'_>,
-        default: Label,
     ) -> Result<Option<Self>, SettingsError> {
-        if !settings.enabled {
+        if !model.enabled && !templates.enabled {
             return Ok(None);
         }
-        if !(0.0..=1.0).contains(&settings.confidence_min) {
-            let problem = format!("{} is not between 0 and 1", settings.confidence_min);
-            return Err(SettingsError::new("model.confidence_min", problem, "write 0.6"));
-        }
-        let model = load(&settings.file)?;
-        let name = &model.report().name;
-        let reason = format!("model {name}: words and shape of the body");
-        let mut labels = Vec::new();
-        for class in Class::ALL {
-            for step in 0..STEPS {
-                let confidence = u8::try_from(step).map_or(1.0, f64::from) / 100.0;
-                labels.push(encoder.model_label(class, confidence, &reason, name));
-            }
-        }
+        let model = if model.enabled { Some(load(&model.file)?) } else { None };
+        let by_template = templates.enabled;
+        let templates = templates.enabled.then(|| Templates::new(templates.max));
         Ok(Some(Self {
-            confidence_min: settings.confidence_min,
-            labels,
-            default,
-            remembered: (0..REMEMBERED_MAX).map(|_| AtomicU64::new(0)).collect(),
-            seed: RandomState::new().build_hasher().finish(),
+            by_template,
             model,
+            names: encoder.names.clone(),
+            by_rules: encoder.made(),
+            memo: Memo::default(),
+            known: (0..NUMBER_MAX).map(|_| OnceLock::new()).collect(),
+            learned: Mutex::new(Learned { templates, ..Learned::default() }),
+            home: OnceLock::new(),
         }))
     }
 
-    /// The label of a body.
-    pub(super) fn label(&self, body: &[u8], severity: u8) -> Label {
+    /// Whether the labels can be used in drafts of this registry: the first one that comes.
+    pub(super) fn serves(&self, tails: &Arc<Tails>) -> bool {
+        Arc::ptr_eq(self.home.get_or_init(|| Arc::clone(tails)), tails)
+    }
+
+    /// The label of a body; `rules` is what the rules say of it.
+    pub(super) fn label(
+        &self,
+        tails: &Tails,
+        (body, severity): (&[u8], u8),
+        rules: Label,
+        buffer: &mut Vec<u8>,
+    ) -> Label {
         let body = body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or_default();
-        let hash = masked_hash(body, self.seed ^ u64::from(severity));
-        let slot = usize::try_from(hash >> 48).unwrap_or_default() % REMEMBERED_MAX;
-        let Some(slot) = self.remembered.get(slot) else { return self.default };
-        let entry = slot.load(Ordering::Relaxed);
-        let low = (1 << LABEL_BITS) - 1;
-        if entry & low != 0 && entry & !low == hash & !low {
-            return self.at(entry & low);
-        }
-        let number = self.judge(body, severity);
-        slot.store(hash & !low | number, Ordering::Relaxed);
-        self.at(number)
+        let hash = self.memo.hash(body, beside(severity, rules));
+        let number = self.memo.get(hash).or_else(|| {
+            let number = self.look_closer(tails, (body, severity), rules, buffer)?;
+            self.memo.put(hash, number);
+            Some(number)
+        });
+        let Some(known) = number.and_then(|number| self.known(number)) else { return rules };
+        known.seen.fetch_add(1, Ordering::Relaxed);
+        known.label
     }
 
-    /// The label of a number: 1 is the default, then all of the model's.
-    fn at(&self, number: u64) -> Label {
-        let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(2));
-        index.and_then(|index| self.labels.get(index)).copied().unwrap_or(self.default)
+    fn known(&self, number: u16) -> Option<&Known> {
+        self.known.get(usize::from(number).checked_sub(1)?)?.get()
     }
 
-    fn judge(&self, body: &[u8], severity: u8) -> u64 {
-        let verdict = self.model.judge(&String::from_utf8_lossy(body), severity);
-        if f64::from(verdict.confidence) < self.confidence_min {
-            return 1;
+    /// The number of the label of a body that the memo does not have; `None` when there is no room
+    /// for another label.
+    fn look_closer(
+        &self,
+        tails: &Tails,
+        (body, severity): (&[u8], u8),
+        rules: Label,
+        buffer: &mut Vec<u8>,
+    ) -> Option<u16> {
+        let shape =
+            mask(body, buffer) ^ beside(severity, rules).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        if let Some(number) = self.learned.lock().shapes.get(&shape) {
+            return Some(*number);
         }
-        let step = (1..STEPS).filter(|step| reaches(verdict.confidence, *step)).count();
-        let class = usize::from(verdict.class.code()) - 1;
-        (class * STEPS + step + 2) as u64
+        let text = String::from_utf8_lossy(body);
+        let verdict = self.model.as_ref().map(|model| model.judge(&text, severity));
+        let verdict =
+            verdict.filter(|verdict| f64::from(verdict.confidence) > rules.overruled_above);
+        let mut learned = self.learned.lock();
+        let (template, seen) = match &mut learned.templates {
+            Some(templates) => {
+                let is_telling =
+                    |word: &[u8]| self.model.as_ref().is_some_and(|model| model.is_telling(word));
+                let (id, seen) = templates.find(buffer, &is_telling);
+                (Some(id), seen)
+            }
+            None => (None, Seen::default()),
+        };
+        let has_room = learned.numbers.len() < BY_TEMPLATE_MAX;
+        let key = Key {
+            rules: verdict.is_none().then_some(rules.tail),
+            model: verdict.map(|verdict| (verdict.class, hundredths(verdict.confidence))),
+            template: template.filter(|_| has_room),
+        };
+        let known = learned.numbers.get(&key).copied();
+        let number = known.or_else(|| {
+            let label = self.make(tails, key, rules, &text, severity)?;
+            let number = u16::try_from(learned.numbers.len() + 1).ok()?;
+            self.known.get(usize::from(number) - 1)?.set(Known { label, seen }).ok()?;
+            learned.numbers.insert(key, number);
+            Some(number)
+        })?;
+        learned.remember(shape, number);
+        Some(number)
+    }
+
+    /// Encodes a label.
+    fn make(
+        &self,
+        tails: &Tails,
+        key: Key,
+        rules: Label,
+        text: &str,
+        severity: u8,
+    ) -> Option<Label> {
+        let mut attributes = match (key.model, &self.model) {
+            (Some((class, hundredths)), Some(model)) => {
+                let said = Said {
+                    class,
+                    confidence: f64::from(hundredths) / 100.0,
+                    tier: "model",
+                    reason: &reason(model, text, severity, class),
+                    model: Some(&model.report().name),
+                };
+                said.attributes(&self.names)
+            }
+            _ => self.by_rules.get(&rules.tail.index()).cloned().unwrap_or_default(),
+        };
+        if let Some(template) = key.template.filter(|_| !self.names.template.is_empty()) {
+            attributes.push((self.names.template.clone(), Value::String(template.to_string())));
+        }
+        let class = key.model.map_or(rules.class, |(class, _)| class);
+        Some(Label { class, tail: tails.learn(&attributes)?, ..rules })
+    }
+
+    /// Takes in the templates that an earlier process stored.
+    pub(super) fn restore(&self, state: &dyn State, component: &str) -> Result<(), StateError> {
+        match &mut self.learned.lock().templates {
+            Some(templates) => templates.restore(state, component),
+            None => Ok(()),
+        }
+    }
+
+    /// What must be stored of the templates.
+    pub(super) fn take_changes(&self) -> Vec<Change> {
+        let mut learned = self.learned.lock();
+        learned.templates.as_mut().map(Templates::take_changes).unwrap_or_default()
+    }
+
+    /// Has every template stored anew.
+    pub(super) fn change_all(&self) {
+        if let Some(templates) = &mut self.learned.lock().templates {
+            templates.change_all();
+        }
+    }
+
+    /// Whether every log record gets a template.
+    pub(super) fn has_templates(&self) -> bool {
+        self.by_template
+    }
+
+    /// The most frequent templates.
+    pub(super) fn templates(&self, limit: usize) -> Vec<Shown> {
+        let learned = self.learned.lock();
+        learned.templates.as_ref().map(|all| all.shown(limit)).unwrap_or_default()
     }
 }
 
-/// Whether a confidence is at least so many hundredths.
-fn reaches(confidence: f32, step: usize) -> bool {
-    u8::try_from(step).is_ok_and(|step| f64::from(confidence) * 100.0 >= f64::from(step))
+impl Learned {
+    fn remember(&mut self, shape: u64, number: u16) {
+        if self.shapes.len() >= SHAPES_MAX {
+            self.shapes.clear();
+        }
+        self.shapes.insert(shape, number);
+    }
+}
+
+/// What a label depends on beside the body.
+fn beside(severity: u8, rules: Label) -> u64 {
+    u64::from(severity) << 32 | u64::from(rules.tail.index())
+}
+
+/// Names the words that spoke most for the class in the first body that got the label.
+fn reason(model: &Model, text: &str, severity: u8, class: Class) -> String {
+    let name = &model.report().name;
+    let named = model.explain(text, severity, class);
+    let words: Vec<String> = named.iter().map(|named| format!("{:?}", named.text)).collect();
+    if words.is_empty() {
+        return format!("model {name}: shape of the body");
+    }
+    format!("model {name}: {}", words.join(", "))
+}
+
+/// A confidence in whole hundredths.
+fn hundredths(confidence: f32) -> u8 {
+    (0..=100_u8).rev().find(|step| confidence * 100.0 >= f32::from(*step)).unwrap_or_default()
 }
 
 fn load(path: &str) -> Result<Arc<Model>, SettingsError> {
@@ -145,70 +277,4 @@ fn load(path: &str) -> Result<Arc<Model>, SettingsError> {
     }
     let bytes = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
     file::decode(&bytes).map(Arc::new).map_err(|error| refused(error.to_string()))
-}
-
-/// The hash of a body in which all digits but lone zeros are the same.
-fn masked_hash(body: &[u8], seed: u64) -> u64 {
-    let (chunks, rest) = body.as_chunks::<8>();
-    let mut hash = seed ^ (body.len() as u64);
-    let mut digit_before = 0;
-    for chunk in chunks {
-        (hash, digit_before) = mix(hash, u64::from_le_bytes(*chunk), digit_before);
-    }
-    let mut last = [0; 8];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    (hash, _) = mix(hash, u64::from_le_bytes(last), digit_before);
-    hash ^= hash >> 29;
-    hash = hash.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    hash ^ (hash >> 32)
-}
-
-/// Takes eight bytes in; also says whether the last of them is a digit.
-fn mix(hash: u64, word: u64, digit_before: u64) -> (u64, u64) {
-    let lifted = word ^ (ONES * 0x30);
-    let over_nine = (lifted & !HIGH) + ONES * 0x76;
-    let digits = !(over_nine | lifted) & HIGH;
-    let not_zero = ((lifted & !HIGH) + ONES * 0x7f) | lifted;
-    let zeros = digits & !not_zero;
-    let lone = zeros & !(digits << 8 | digit_before) & !(digits >> 8);
-    let masked = word & !((digits >> 7) * 0x0f) | (lone >> 7);
-    let mixed = (hash ^ masked).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed ^ mixed.rotate_left(31), digits >> 56)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn numbers_of_one_length_share_a_mask_and_a_lone_zero_does_not() {
-        let hash = |text: &str| masked_hash(text.as_bytes(), 7);
-        assert_eq!(hash("sent 1234 bytes, took 17 ms"), hash("sent 9870 bytes, took 20 ms"));
-        assert_ne!(hash("failed=0"), hash("failed=7"));
-        assert_ne!(hash("sent 12 bytes"), hash("sent 12 Bytes"));
-        assert_ne!(hash("read 12 of 3"), hash("read 1 of 32"));
-    }
-
-    proptest! {
-        /// Promise: what is remembered for a mask is what the model says of each body with it.
-        #[test]
-        fn bodies_with_one_mask_get_one_verdict(
-            parts in prop::collection::vec(("[a-zA-Z =:/.-]{1,12}", 1_u32..99_999, 1_u32..99_999), 1..6),
-        ) {
-            let model = Model::embedded().unwrap();
-            let (mut one, mut other) = (String::new(), String::new());
-            for (text, first, second) in parts {
-                let first = first.to_string();
-                let second = format!("{second:0>width$}", width = first.len());
-                one.push_str(&text);
-                other.push_str(&text);
-                one.push_str(&first);
-                other.extend(second.chars().skip(second.len() - first.len()));
-            }
-            if masked_hash(one.as_bytes(), 1) == masked_hash(other.as_bytes(), 1) {
-                prop_assert_eq!(model.judge(&one, 0), model.judge(&other, 0));
-            }
-        }
-    }
 }

@@ -102,6 +102,7 @@ fn own_rules_come_first_and_every_condition_must_hold() {
         name: name.into(),
         class: Class::Critical,
         confidence: 0.7,
+        weak: false,
         words: Vec::new(),
         regex: None,
         severity_min: None,
@@ -141,6 +142,93 @@ fn an_earlier_label_is_replaced() {
     });
     let reason = "rule security_incident: body contains \"breach\"";
     check(&Settings::default(), &record, "critical", "0.95", reason);
+}
+
+/// Values of attributes after labelling, with the model and templates unless `settings` say other.
+fn judged(settings: &Settings, records: &[serde_json::Value], keys: &[&str]) -> Vec<Vec<String>> {
+    let context = Context::detached().of("bessemer.processor.classify.test");
+    let classify = Classify::new(settings, &context).unwrap();
+    let tails = std::mem::take(&mut *context.tails.lock()).build();
+    let text = logs(records).to_string();
+    let limits = Limits::default();
+    let checked = json::from_otlp_json(Signal::Logs, text.as_bytes(), &limits).unwrap();
+    let mut draft = Draft::check(Signal::Logs, checked.into_bytes(), &limits, &tails).unwrap();
+    classify.run(&mut draft, &mut Scratch::default());
+    let text = |index: usize, key: &&str| {
+        draft.attribute(index, key.as_bytes()).map(text_of).unwrap_or_default()
+    };
+    (0..draft.len()).map(|index| keys.iter().map(|key| text(index, key)).collect()).collect()
+}
+
+fn all_tiers() -> Settings {
+    Settings {
+        model: ModelSettings { enabled: true, ..ModelSettings::default() },
+        templates: TemplateSettings { enabled: true, ..TemplateSettings::default() },
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn records_of_one_template_have_its_id_whichever_tier_labels_them() {
+    let bodies = ["gate 9 rejected ticket 5512", "gate 12 rejected ticket 8", "attack on gate 3"];
+    let records: Vec<_> = bodies.iter().map(|body| log(body, 0)).collect();
+    let found = judged(&all_tiers(), &records, &["ai.template", "ai.tier", "ai.classification"]);
+    assert_eq!(found[0], found[1]);
+    assert_eq!(found[0][0].len(), 16);
+    assert_ne!(found[0][0], found[2][0]);
+    assert_eq!([&*found[0][1], &*found[0][2]], ["model", "warning"]);
+    assert_eq!([&*found[2][1], &*found[2][2]], ["rules", "critical"]);
+}
+
+#[test]
+fn the_reason_of_the_model_names_its_words() {
+    let found = judged(&all_tiers(), &[log("gate 9 rejected ticket 5512", 0)], &["ai.reason"]);
+    assert!(found[0][0].starts_with("model bessemer-default: \"rejected\""), "{}", found[0][0]);
+}
+
+#[test]
+fn the_model_overrules_a_weak_rule_and_no_firm_one() {
+    let records = [log("boiler exploded, data lost", 17), log("attack drill completed, all ok", 9)];
+    let found = judged(&all_tiers(), &records, &["ai.tier", "ai.classification"]);
+    assert_eq!(found, [["model", "critical"], ["rules", "critical"]]);
+}
+
+#[test]
+fn what_is_remembered_depends_on_severity() {
+    let records: Vec<_> = [9, 17, 9, 17].map(|severity| log("gate state 4", severity)).into();
+    let found = judged(&all_tiers(), &records, &["ai.classification", "ai.confidence"]);
+    assert_eq!(found[0], found[2]);
+    assert_eq!(found[1], found[3]);
+    assert_ne!(found[0], found[1]);
+}
+
+#[test]
+fn spans_are_labelled_by_rules_alone() {
+    let spans =
+        json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [{ "name": "boiler lost" }] }] }] });
+    assert_eq!(labels(&all_tiers(), Signal::Traces, &spans)[0][2], "rules");
+}
+
+/// Scenario: the process ends and another one begins with the same state.
+/// Promise: a template has the id and the count that it had.
+#[test]
+fn templates_are_kept_over_a_restart() {
+    let context = Context::detached().of("bessemer.processor.classify.test");
+    let count = || {
+        let classify = Classify::new(&all_tiers(), &context).unwrap();
+        let judge = &classify.keeper.as_ref().unwrap().judge;
+        let before = judge.templates(10);
+        let rules = Label { overruled_above: 0.0, ..classify.default };
+        let tails = std::mem::take(&mut *context.tails.lock()).build();
+        judge.label(&tails, (b"belt 4 is slow", 9), rules, &mut Vec::new());
+        judge.label(&tails, (b"belt 5 is slow", 9), rules, &mut Vec::new());
+        before
+    };
+    assert_eq!(count(), []);
+    let kept = count();
+    assert_eq!((&*kept[0].text, kept[0].count), ("belt <*> is slow", 2));
+    let again = count();
+    assert_eq!((&again[0].id, again[0].count), (&kept[0].id, 4));
 }
 
 proptest! {

@@ -73,6 +73,11 @@ pub(crate) fn features_of(
     });
 }
 
+/// The key of a word by itself.
+pub(super) fn word_key(token: &Token) -> u32 {
+    finish(word_hash(token))
+}
+
 fn word_hash(token: &Token) -> u32 {
     let seed = if token.negated { 0x21 } else { 0x57 };
     token.text.bytes().fold(seed, step)

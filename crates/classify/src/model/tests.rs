@@ -87,6 +87,17 @@ fn the_embedded_model_is_whole_and_knows_plain_cases() {
     }
 }
 
+#[test]
+fn words_of_states_tell_something_and_names_do_not() {
+    let model = Model::embedded().unwrap();
+    for word in ["failed", "refused", "crashed", "corrupt", "completed", "started", "timeout"] {
+        assert!(model.is_telling(word.as_bytes()), "{word}");
+    }
+    for word in ["mira", "tomas", "north", "of", "<*>", ""] {
+        assert!(!model.is_telling(word.as_bytes()), "{word}");
+    }
+}
+
 /// Scenario: the tokens an explanation names are taken out of messages of all classes.
 /// Promise: the probability of the class falls in at least 95 of 100.
 #[test]

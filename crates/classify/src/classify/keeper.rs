@@ -1,0 +1,95 @@
+//! Keeps templates over restarts and shows them.
+//!
+//! What is new is stored at most every ten seconds, by the batch that comes then, and when the
+//! component goes. Ids are hashes of what they stand for, so a crash loses counts and seldom an id.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bessemer_pipeline::services::Report;
+use bessemer_pipeline::{Context, State};
+use bessemer_runtime::Clock;
+
+use super::judge::Judge;
+
+/// How often templates are stored at most.
+const STORE_NANOS: u64 = 10_000_000_000;
+/// Templates in a report at most.
+const SHOWN_MAX: usize = 1_000;
+
+/// A judge, and where its templates are kept.
+pub(super) struct Keeper {
+    pub(super) judge: Arc<Judge>,
+    component: String,
+    state: Arc<dyn State>,
+    clock: Arc<dyn Clock>,
+    /// When templates are stored next, nanoseconds since the Unix epoch.
+    due: AtomicU64,
+}
+
+impl Keeper {
+    pub(super) fn new(judge: Judge, context: &Context) -> Self {
+        let keeper = Self {
+            judge: Arc::new(judge),
+            component: context.id.clone(),
+            state: Arc::clone(&context.state),
+            clock: Arc::clone(&context.clock),
+            due: AtomicU64::new(context.clock.unix_nanos() + STORE_NANOS),
+        };
+        if let Err(error) = keeper.judge.restore(&*keeper.state, &keeper.component) {
+            tracing::warn!(component = keeper.component, %error, "templates could not be read");
+        }
+        if keeper.judge.has_templates() {
+            let report: Arc<dyn Report> = Arc::clone(&keeper.judge) as Arc<dyn Report>;
+            context.services.publish_report("templates", &context.id, report);
+        }
+        keeper
+    }
+
+    /// Stores what is new when it is time; one of several workers does.
+    pub(super) fn store_when_due(&self) {
+        if !self.judge.has_templates() {
+            return;
+        }
+        let (now, due) = (self.clock.unix_nanos(), self.due.load(Ordering::Relaxed));
+        let next = now.saturating_add(STORE_NANOS);
+        let order = Ordering::Relaxed;
+        if now >= due && self.due.compare_exchange(due, next, order, order).is_ok() {
+            self.store();
+        }
+    }
+
+    /// Stores what is new, a part of it if it is much; says whether there may be more.
+    fn store(&self) -> bool {
+        let changes = self.judge.take_changes();
+        if changes.is_empty() {
+            return false;
+        }
+        let stored = self.state.apply(&self.component, &changes);
+        if let Err(error) = &stored {
+            tracing::warn!(component = self.component, %error, "templates were not stored");
+            self.judge.change_all();
+        }
+        stored.is_ok()
+    }
+}
+
+impl Drop for Keeper {
+    /// The counts too, which are not stored on the way.
+    fn drop(&mut self) {
+        self.judge.change_all();
+        while self.store() {}
+    }
+}
+
+impl Report for Judge {
+    fn report(&self) -> serde_json::Value {
+        serde_json::json!(self.templates(SHOWN_MAX))
+    }
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Keeper").field("component", &self.component).finish_non_exhaustive()
+    }
+}
