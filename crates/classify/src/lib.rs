@@ -7,6 +7,8 @@ pub mod dataset;
 pub mod evaluate;
 pub mod memo;
 pub mod model;
+pub mod llm;
+pub mod money;
 pub mod rules;
 #[cfg(test)]
 mod samples;

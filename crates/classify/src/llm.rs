@@ -1,0 +1,20 @@
+//! The LLM tier: asked beside the flow about templates the cheaper tiers are unsure of.
+//!
+//! [`ask`] is what the flow sees: it offers questions and looks verdicts up, and neither ever
+//! waits. A [`provider`] is sans-I/O: it makes a request of a [`prompt`] and reads an answer
+//! strictly. Nothing but [`redact::Redacted`] text can enter a prompt, and a verdict may raise
+//! what the cheaper tiers said and never lower it.
+
+pub mod anthropic;
+pub mod ask;
+pub mod failure;
+pub mod openai;
+pub mod parse;
+pub mod prompt;
+pub mod provider;
+pub mod redact;
+
+pub use ask::{Asker, Local, Offered, Question, TemplateId, Verdict, Verdicts};
+pub use failure::{Failed, Failure};
+pub use provider::{Answered, Judged, LlmProvider, Parts, Usage};
+pub use redact::Redacted;
