@@ -58,8 +58,6 @@ pub struct Failed {
     pub failure: Failure,
     /// What the provider says it used; unset, the whole reservation stays spent.
     pub usage: Option<Usage>,
-    /// The provider cannot have done any work that it bills: an error answer, not a lost one.
-    pub is_unbilled: bool,
 }
 
 impl Failure {

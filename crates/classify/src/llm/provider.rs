@@ -107,13 +107,11 @@ pub(crate) fn of_status(answer: &Answer, reason: &str, code: &str, now: u64) -> 
         408 | 409 | 425 | 500.. => Failure::Unavailable { retry_after, reason },
         _ => Failure::Rejected { reason },
     };
-    // A proxy can time out over a request that the provider finishes and bills.
-    let is_unbilled = answer.status.is_client_error() && answer.status.as_u16() != 408;
-    Failed { failure, usage: None, is_unbilled }
+    Failed { failure, usage: None }
 }
 
 pub(crate) fn failed(failure: Failure, usage: Option<Usage>) -> Failed {
-    Failed { failure, usage, is_unbilled: false }
+    Failed { failure, usage }
 }
 
 pub(crate) fn garbage(reason: impl Into<String>, usage: Option<Usage>) -> Failed {
