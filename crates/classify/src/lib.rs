@@ -1,6 +1,7 @@
 //! How critical is a record: every one gets critical, warning or info, a confidence and the
 //! reason.
 
+pub mod cache;
 pub mod class;
 pub mod classify;
 pub mod dataset;

@@ -4,6 +4,7 @@
 //! the config, never by the data.
 
 pub mod cost;
+pub mod llm;
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
@@ -17,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use cost::CostMetrics;
+use llm::LlmMetrics;
 
 /// A number that only grows.
 pub type Counter = ClientCounter<u64, AtomicU64>;
@@ -118,6 +120,8 @@ pub struct Metrics {
     pub pack_findings: Family<PackLabels, Counter>,
     /// What the cost processor lets pass and saves.
     pub cost: CostMetrics,
+    /// What LLMs are asked and cost.
+    pub llm: LlmMetrics,
     /// Records that a destination took.
     pub delivered: Family<ComponentLabels, Counter>,
     /// Deliveries that were tried again.
@@ -172,6 +176,7 @@ impl Default for Metrics {
             findings: Family::default(),
             pack_findings: Family::default(),
             cost: CostMetrics::default(),
+            llm: LlmMetrics::default(),
             delivered: Family::default(),
             retried: Family::default(),
             dead: Family::default(),
@@ -192,6 +197,7 @@ impl Default for Metrics {
         metrics.register_books();
         metrics.register_compliance();
         metrics.cost.register(&mut metrics.registry.lock());
+        metrics.llm.register(&mut metrics.registry.lock());
         metrics.register_destinations();
         metrics.register_journal();
         metrics
