@@ -89,8 +89,9 @@ pub(crate) async fn start(graph: Graph, process: &Process) -> anyhow::Result<Opt
         config_hash: fingerprint(&graph),
         options,
     };
-    let engine = Engine::start(wired.plan, parts).await?;
     let control = Tasks::new();
+    context.services.start(&control).await?;
+    let engine = Engine::start(wired.plan, parts).await?;
     let admin = Admin {
         status: engine.status(),
         graph: Arc::new(graph),

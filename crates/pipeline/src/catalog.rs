@@ -152,6 +152,8 @@ pub enum Built {
     },
     /// A named set of inputs.
     Pipeline,
+    /// Serves other components; records never pass it.
+    Extension,
 }
 
 impl std::fmt::Debug for Built {
@@ -166,6 +168,7 @@ impl std::fmt::Debug for Built {
             Self::Assembly(..) => "Assembly",
             Self::Exporter { .. } => "Exporter",
             Self::Pipeline => "Pipeline",
+            Self::Extension => "Extension",
         })
     }
 }

@@ -1,20 +1,31 @@
 //! Small traits by which components serve each other and the admin API, found by component id.
 
+use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bessemer_runtime::BoxFuture;
-use parking_lot::RwLock;
+use bessemer_runtime::{BoxFuture, Tasks};
+use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
+
+use crate::receiver::StartError;
 
 /// Reports by kind and component id.
 type Reports = BTreeMap<(&'static str, String), Arc<dyn Report>>;
+
+/// What components offer each other within one crate, by type and component id.
+type Offers = BTreeMap<(TypeId, String), Arc<dyn Any + Send + Sync>>;
+
+/// What runs beside the flow from start to end.
+type Job = Box<dyn FnOnce(Tasks) -> BoxFuture<'static, Result<(), StartError>> + Send>;
 
 /// What components publish, by component id.
 #[derive(Default)]
 pub struct Services {
     event_queries: RwLock<BTreeMap<String, Arc<dyn EventQuery>>>,
     reports: RwLock<Reports>,
+    offers: RwLock<Offers>,
+    jobs: Mutex<Vec<Job>>,
 }
 
 impl std::fmt::Debug for Services {
@@ -33,6 +44,53 @@ impl Services {
     /// Publishes a component's report of a kind: `compliance` or `cost`.
     pub fn publish_report(&self, kind: &'static str, id: &str, report: Arc<dyn Report>) {
         self.reports.write().insert((kind, id.to_owned()), report);
+    }
+
+    /// Offers `what` to components of the same crate, under the id of the component that made it.
+    pub fn offer<T: Any + Send + Sync>(&self, id: &str, what: Arc<T>) {
+        self.offers.write().insert((TypeId::of::<T>(), id.to_owned()), what);
+    }
+
+    /// What component `id` offers of this type. Components are built in any order, so ask when the
+    /// process starts and not while building.
+    pub fn find<T: Any + Send + Sync>(&self, id: &str) -> Option<Arc<T>> {
+        let offers = self.offers.read();
+        let offer = Arc::clone(offers.get(&(TypeId::of::<T>(), id.to_owned()))?);
+        drop(offers);
+        offer.downcast().ok()
+    }
+
+    /// The one `T` of the process, made by the first who asks.
+    pub fn shared<T: Any + Send + Sync, E>(
+        &self,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        let mut offers = self.offers.write();
+        let key = (TypeId::of::<T>(), String::new());
+        if let Some(known) = offers.get(&key).and_then(|known| Arc::clone(known).downcast().ok()) {
+            return Ok(known);
+        }
+        let made = Arc::new(make()?);
+        offers.insert(key, Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
+        Ok(made)
+    }
+
+    /// Adds work that begins when the process starts: it opens what must be open before the process
+    /// is ready, and spawns the rest into the tasks, which are cancelled after the drain.
+    pub fn on_start(
+        &self,
+        job: impl FnOnce(Tasks) -> BoxFuture<'static, Result<(), StartError>> + Send + 'static,
+    ) {
+        self.jobs.lock().push(Box::new(job));
+    }
+
+    /// Begins all work that components added, in their order.
+    pub async fn start(&self, tasks: &Tasks) -> Result<(), StartError> {
+        let jobs = std::mem::take(&mut *self.jobs.lock());
+        for job in jobs {
+            job(tasks.clone()).await?;
+        }
+        Ok(())
     }
 
     /// All reports of a kind, by component id.
@@ -133,4 +191,46 @@ pub enum QueryError {
     /// The store could not answer.
     #[error("the event store cannot answer: {0}")]
     Unavailable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_is_found_by_its_type_and_id() {
+        let services = Services::default();
+        services.offer("a", Arc::new(7_u32));
+        assert_eq!(services.find::<u32>("a").as_deref(), Some(&7));
+        assert_eq!(services.find::<u64>("a"), None);
+        assert_eq!(services.find::<u32>("b"), None);
+    }
+
+    #[test]
+    fn what_is_shared_is_made_once() {
+        let services = Services::default();
+        let failed: Result<Arc<u32>, &str> = services.shared(|| Err("no"));
+        assert_eq!(failed, Err("no"));
+        let first: Result<Arc<u32>, &str> = services.shared(|| Ok(1));
+        let second: Result<Arc<u32>, &str> = services.shared(|| Ok(2));
+        assert_eq!((*first.unwrap(), *second.unwrap()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn work_begins_once_and_the_first_that_cannot_is_told() {
+        let services = Services::default();
+        let begun = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&begun);
+        services.on_start(move |_| {
+            *count.lock() += 1;
+            Box::pin(async { Ok(()) })
+        });
+        services.start(&Tasks::new()).await.unwrap();
+        services.start(&Tasks::new()).await.unwrap();
+        assert_eq!(*begun.lock(), 1);
+        let error = StartError { component: "x".into(), problem: "no".into(), remedy: "y".into() };
+        let told = error.clone();
+        services.on_start(move |_| Box::pin(async { Err(told) }));
+        assert_eq!(services.start(&Tasks::new()).await, Err(error));
+    }
 }

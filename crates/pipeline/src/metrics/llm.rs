@@ -51,7 +51,7 @@ pub struct CacheLabels {
 }
 
 /// The families of the LLM tier and the LLM router.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LlmMetrics {
     /// Attempts.
     pub requests: Family<AttemptLabels, Counter>,
