@@ -16,20 +16,68 @@ mod samples;
 mod scan;
 pub mod templates;
 
-use bessemer_pipeline::catalog::{ALL_SIGNALS, Role, Row, Stability, schema_of};
+use bessemer_pipeline::catalog::{ALL_SIGNALS, Build, Role, Row, Stability, schema_of};
+
+use llm::components;
 
 pub use class::Class;
 
 /// Every component of this crate.
-pub const CATALOG: &[Row] = &[Row {
-    name: "bessemer.processor.classify",
-    aliases: &[],
-    role: Role::Processor,
-    signals: ALL_SIGNALS,
-    stability: Stability::Preview,
-    summary: "Labels every record critical, warning or info, with a confidence and the reason.",
-    example: classify::EXAMPLE,
-    ports: &[],
-    schema: schema_of::<classify::Settings>,
-    build: classify::build,
-}];
+pub const CATALOG: &[Row] = &[
+    Row {
+        name: "bessemer.processor.classify",
+        aliases: &[],
+        role: Role::Processor,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Labels every record critical, warning or info, with a confidence and the reason.",
+        example: classify::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<classify::Settings>,
+        build: classify::build,
+    },
+    provider(
+        "bessemer.llm.xai",
+        "Grok of xAI, to be asked by the classify processor and the LLM router.",
+        components::XAI_EXAMPLE,
+        components::xai,
+    ),
+    provider(
+        "bessemer.llm.openai",
+        "A model of OpenAI, to be asked by the classify processor and the LLM router.",
+        components::OPENAI_EXAMPLE,
+        components::openai,
+    ),
+    provider(
+        "bessemer.llm.anthropic",
+        "Claude of Anthropic, to be asked by the classify processor and the LLM router.",
+        components::ANTHROPIC_EXAMPLE,
+        components::anthropic,
+    ),
+    provider(
+        "bessemer.llm.local",
+        "A server of your own that speaks chat completions: Ollama, vLLM, llama.cpp.",
+        components::LOCAL_EXAMPLE,
+        components::local,
+    ),
+];
+
+const fn provider(
+    name: &'static str,
+    summary: &'static str,
+    example: &'static str,
+    build: Build,
+) -> Row {
+    Row {
+        name,
+        aliases: &[],
+        role: Role::Extension,
+        signals: &[],
+        stability: Stability::Preview,
+        summary,
+        example,
+        ports: &[],
+        schema: schema_of::<components::Settings>,
+        build,
+    }
+}

@@ -7,14 +7,25 @@
 
 pub mod anthropic;
 pub mod ask;
+pub mod breaker;
+pub mod components;
+pub mod engine;
 pub mod failure;
+#[cfg(test)]
+mod fake;
+pub mod limiter;
+pub mod member;
 pub mod openai;
 pub mod parse;
 pub mod prompt;
 pub mod provider;
 pub mod redact;
+pub mod tier;
 
 pub use ask::{Asker, Local, Offered, Question, TemplateId, Verdict, Verdicts};
+pub use engine::Engine;
 pub use failure::{Failed, Failure};
+pub use member::Member;
 pub use provider::{Answered, Judged, LlmProvider, Parts, Usage};
 pub use redact::Redacted;
+pub use tier::Tier;

@@ -4,9 +4,10 @@
 //! says why not; [`Verdicts::get`] is a look into memory. A verdict that arrives, or is forgotten,
 //! moves [`Verdicts::generation`], so that whoever memoises labels knows when to look again.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
@@ -19,6 +20,8 @@ use crate::money::Micros;
 
 /// Questions that wait at most; further ones are turned away and come again with a later record.
 pub const QUESTIONS_MAX: usize = 1_000;
+/// Templates that rest after an answer that said nothing; further ones may be asked about again.
+const RESTING_MAX: usize = 10_000;
 /// Verdicts in memory unless the settings say otherwise.
 pub const VERDICTS_DEFAULT: usize = 1_000;
 /// Bytes of a reason at most.
@@ -93,6 +96,8 @@ pub enum Offered {
     Queued,
     /// The template is already waiting or being asked about.
     Pending,
+    /// It was asked about lately and nobody could say; the tier rests before it asks again.
+    Resting,
     /// The queue is full; offer it again with a later record.
     Full,
     /// Nobody asks: no provider, or on the way down.
@@ -109,6 +114,7 @@ pub struct Asker {
 struct Inner {
     waiting: Mutex<Waiting>,
     arrived: Notify,
+    settled: Notify,
 }
 
 #[derive(Debug)]
@@ -116,6 +122,8 @@ struct Waiting {
     queue: VecDeque<Question>,
     /// Templates in the queue or being asked about.
     pending: HashSet<TemplateId>,
+    /// Until when a template is not asked about again.
+    resting: HashMap<TemplateId, Duration>,
     questions_max: usize,
     is_open: bool,
 }
@@ -126,10 +134,12 @@ impl Asker {
         let waiting = Waiting {
             queue: VecDeque::new(),
             pending: HashSet::new(),
+            resting: HashMap::new(),
             questions_max,
             is_open: true,
         };
-        Self { inner: Arc::new(Inner { waiting: Mutex::new(waiting), arrived: Notify::new() }) }
+        let (arrived, settled) = (Notify::new(), Notify::new());
+        Self { inner: Arc::new(Inner { waiting: Mutex::new(waiting), arrived, settled }) }
     }
 
     /// One that takes no question.
@@ -145,6 +155,7 @@ impl Asker {
         waiting.is_open
             && waiting.queue.len() < waiting.questions_max
             && !waiting.pending.contains(&template)
+            && !waiting.resting.contains_key(&template)
     }
 
     /// Queues a question; never waits.
@@ -155,6 +166,9 @@ impl Asker {
         }
         if waiting.pending.contains(&question.template) {
             return Offered::Pending;
+        }
+        if waiting.resting.contains_key(&question.template) {
+            return Offered::Resting;
         }
         if waiting.queue.len() >= waiting.questions_max {
             return Offered::Full;
@@ -184,6 +198,7 @@ impl Asker {
         waiting.pending.clear();
         drop(waiting);
         self.inner.arrived.notify_one();
+        self.inner.settled.notify_waiters();
     }
 
     /// At most `max` questions in their order; they stay pending until [`Asker::settle`].
@@ -193,11 +208,47 @@ impl Asker {
         waiting.queue.drain(..count).collect()
     }
 
-    /// Allows questions about these templates again.
+    /// Ends the wait for these templates: there is a verdict, or questions may come again.
     pub fn settle(&self, templates: impl IntoIterator<Item = TemplateId>) {
         let mut waiting = self.inner.waiting.lock();
         for template in templates {
             waiting.pending.remove(&template);
+        }
+        drop(waiting);
+        self.inner.settled.notify_waiters();
+    }
+
+    /// The same, and no question about them is taken before `until`, as `Clock::monotonic` gives.
+    pub fn rest(&self, templates: impl IntoIterator<Item = TemplateId>, until: Duration) {
+        let mut waiting = self.inner.waiting.lock();
+        for template in templates {
+            waiting.pending.remove(&template);
+            if waiting.resting.len() < RESTING_MAX {
+                waiting.resting.insert(template, until);
+            }
+        }
+        drop(waiting);
+        self.inner.settled.notify_waiters();
+    }
+
+    /// Allows questions about what has rested long enough.
+    pub fn wake(&self, now: Duration) {
+        self.inner.waiting.lock().resting.retain(|_, until| *until > now);
+    }
+
+    /// Completes when none of these templates is waiting or being asked about. Bound it by time.
+    pub async fn answered(&self, templates: &[TemplateId]) {
+        loop {
+            let mut settled = std::pin::pin!(self.inner.settled.notified());
+            // Registered before looking, so that a settlement in between is not missed.
+            settled.as_mut().enable();
+            let is_pending = |waiting: &Waiting| {
+                templates.iter().any(|template| waiting.pending.contains(template))
+            };
+            if !is_pending(&self.inner.waiting.lock()) {
+                return;
+            }
+            settled.await;
         }
     }
 
@@ -348,6 +399,37 @@ mod tests {
         assert_eq!(asker.offer(question(1)), Offered::Pending);
         asker.settle([TemplateId(1)]);
         assert_eq!(asker.offer(question(1)), Offered::Queued);
+    }
+
+    #[test]
+    fn a_template_that_rests_is_taken_again_after_its_time() {
+        let asker = Asker::new(2);
+        assert_eq!(asker.offer(question(1)), Offered::Queued);
+        let taken = asker.take(1);
+        asker.rest(taken.iter().map(|one| one.template), Duration::from_secs(10));
+        assert!(!asker.wants(TemplateId(1)));
+        assert_eq!(asker.offer(question(1)), Offered::Resting);
+        asker.wake(Duration::from_secs(9));
+        assert_eq!(asker.offer(question(1)), Offered::Resting);
+        asker.wake(Duration::from_secs(10));
+        assert_eq!(asker.offer(question(1)), Offered::Queued);
+    }
+
+    #[tokio::test]
+    async fn a_wait_for_templates_ends_when_all_are_settled() {
+        let asker = Asker::new(4);
+        asker.answered(&[TemplateId(1)]).await;
+        for template in [1, 2] {
+            asker.offer(question(template));
+        }
+        let templates = [TemplateId(1), TemplateId(2)];
+        let waits = asker.answered(&templates);
+        let settles = async {
+            asker.settle([TemplateId(1)]);
+            tokio::task::yield_now().await;
+            asker.rest([TemplateId(2)], Duration::from_secs(1));
+        };
+        tokio::join!(waits, settles);
     }
 
     #[test]

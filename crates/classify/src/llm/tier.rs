@@ -1,0 +1,200 @@
+//! What the classify processor gets of the LLM tier, and how the tier begins.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bessemer_config::value::Reference;
+use bessemer_pipeline::receiver::StartError;
+use bessemer_pipeline::{Context, SettingsError};
+use bessemer_runtime::{Span, Tasks};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::ask::{Asker, QUESTIONS_MAX, TemplateId, VERDICTS_DEFAULT, Verdicts};
+use super::engine::{Degraded, Engine, Plan};
+use super::member::Member;
+use super::prompt::{self, Fences, QUESTIONS_MAX as BATCH_MAX};
+use super::redact::Redacted;
+use crate::cache::Caches;
+use crate::cache::durable::Durable;
+use crate::cache::redis::{Redis, Settings as CacheSettings};
+use crate::cache::shared::Guarded;
+use crate::money::{Amount, Micros, Purse};
+
+/// Providers of one tier at most.
+const PROVIDERS_MAX: usize = 16;
+/// Verdicts in memory at most.
+const MEMORY_MAX: usize = 1_000_000;
+
+/// Settings of the LLM tier of a classify processor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Who is asked: `bessemer.llm.*` components, in the order of their `priority`.
+    pub providers: Vec<Reference>,
+    /// Templates in one request at most, up to 50.
+    #[serde(default = "default_batch")]
+    pub batch: usize,
+    /// How long the first template of a request waits for more.
+    #[serde(default = "default_linger")]
+    pub linger: Span,
+    /// What all requests may cost in a UTC day; then labels are local and say so.
+    #[serde(default = "default_budget")]
+    pub daily_budget: Amount,
+    /// What the requests for one tenant's records may cost in a UTC day; unset, only the budget of
+    /// all counts.
+    #[serde(default)]
+    pub tenant_daily_budget: Option<Amount>,
+    /// Verdicts in memory.
+    #[serde(default = "default_memory")]
+    pub cache_size: usize,
+    /// A Redis or Valkey in which nodes share verdicts.
+    #[serde(default)]
+    pub cache: Option<CacheSettings>,
+}
+
+fn default_batch() -> usize {
+    BATCH_MAX
+}
+
+fn default_linger() -> Span {
+    Span(Duration::from_secs(5))
+}
+
+fn default_budget() -> Amount {
+    Amount(Micros(5_000_000))
+}
+
+fn default_memory() -> usize {
+    VERDICTS_DEFAULT
+}
+
+/// The tier, as the processor sees it.
+#[derive(Debug, Clone)]
+pub struct Tier {
+    /// Takes questions.
+    pub asker: Asker,
+    /// Has verdicts.
+    pub verdicts: Arc<Verdicts>,
+    /// Whose budget is spent.
+    pub degraded: Arc<Degraded>,
+    caches: Arc<OnceLock<Arc<Caches>>>,
+}
+
+impl Tier {
+    /// The tier of the component that `context` is of; it begins to ask when the process starts.
+    pub fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
+        check(settings)?;
+        let redis = settings.cache.as_ref().map(Redis::new).transpose()?;
+        let tier = Self {
+            asker: Asker::new(QUESTIONS_MAX),
+            verdicts: Arc::new(Verdicts::new(settings.cache_size)),
+            degraded: Arc::default(),
+            caches: Arc::default(),
+        };
+        let (own, settings, world) = (tier.clone(), settings.clone(), context.clone());
+        context.services.on_start(move |tasks| {
+            let begun = own.begin(&settings, redis, &world, &tasks);
+            Box::pin(std::future::ready(begun))
+        });
+        Ok(tier)
+    }
+
+    /// Forgets what was said of a template, in every cache: an operator knows better.
+    pub async fn forget(&self, template: TemplateId, text: &Redacted) {
+        match self.caches.get() {
+            Some(caches) => caches.forget(template, text).await,
+            None => self.verdicts.forget(template),
+        }
+    }
+
+    fn begin(
+        &self,
+        settings: &Settings,
+        redis: Option<Redis>,
+        context: &Context,
+        tasks: &Tasks,
+    ) -> Result<(), StartError> {
+        let members = members(&settings.providers, context)?;
+        let version = version(&members);
+        let metrics = context.metrics.llm.clone();
+        let (state, clock) = (Arc::clone(&context.state), Arc::clone(&context.clock));
+        let shared = redis.zip(settings.cache.as_ref()).map(|(redis, cache)| {
+            Guarded::new(Arc::new(redis), Arc::clone(&clock), cache.timeout.0, &metrics)
+        });
+        let durable =
+            Durable::open(state, version).map_err(|error| not_started(context, &error))?;
+        let caches = Caches::new(Arc::clone(&self.verdicts), shared, durable, version, &metrics);
+        let caches = Arc::new(caches);
+        drop(self.caches.set(Arc::clone(&caches)));
+        let fences = Fences::random()
+            .ok_or_else(|| not_started(context, &"the system gives no random bytes"))?;
+        let plan = Plan {
+            id: context.id.clone(),
+            batch: settings.batch,
+            linger: settings.linger.0,
+            daily_budget: Some(settings.daily_budget.0),
+            tenant_daily_budget: settings.tenant_daily_budget.map(|amount| amount.0),
+        };
+        let asked = (self.asker.clone(), caches);
+        let engine = Engine::new(plan, asked, purse(context)?, members, fences, (clock, metrics));
+        let engine = engine.with_degraded(Arc::clone(&self.degraded));
+        tasks.spawn(Arc::new(engine).run(tasks.clone()));
+        Ok(())
+    }
+}
+
+/// The one purse of the process: an account has one book, whoever charges it.
+pub(crate) fn purse(context: &Context) -> Result<Arc<Purse>, StartError> {
+    let (state, clock) = (Arc::clone(&context.state), Arc::clone(&context.clock));
+    let opened = context.services.shared(|| Purse::open(state, clock));
+    opened.map_err(|error| not_started(context, &error))
+}
+
+/// The components that are named.
+pub(crate) fn members(
+    providers: &[Reference],
+    context: &Context,
+) -> Result<Vec<Arc<Member>>, StartError> {
+    let find = |reference: &Reference| {
+        context.services.find::<Member>(&reference.node).ok_or_else(|| StartError {
+            component: context.id.clone(),
+            problem: format!("{reference} is not an LLM"),
+            remedy: "name bessemer.llm.* components in `providers`".to_owned(),
+        })
+    };
+    providers.iter().map(find).collect()
+}
+
+/// Changes with everything that a verdict depends on beside its text.
+fn version(members: &[Arc<Member>]) -> u64 {
+    let mut models: Vec<(u32, &str)> =
+        members.iter().map(|member| (member.terms().priority, member.model())).collect();
+    models.sort_unstable();
+    xxh3_64(format!("{} {models:?}", prompt::version()).as_bytes())
+}
+
+fn check(settings: &Settings) -> Result<(), SettingsError> {
+    let wrong = |path: &str, problem: &str, remedy: &str| {
+        Err(SettingsError::new(&format!("llm.{path}"), problem, remedy))
+    };
+    if settings.providers.is_empty() || settings.providers.len() > PROVIDERS_MAX {
+        return wrong("providers", "has none or too many", "name 1 to 16 bessemer.llm components");
+    }
+    if !(1..=BATCH_MAX).contains(&settings.batch) {
+        return wrong("batch", "is out of range", "write 1 to 50");
+    }
+    if !(1..=MEMORY_MAX).contains(&settings.cache_size) {
+        return wrong("cache_size", "is out of range", "write 1 to 1000000");
+    }
+    Ok(())
+}
+
+fn not_started(context: &Context, problem: &dyn std::fmt::Display) -> StartError {
+    StartError {
+        component: context.id.clone(),
+        problem: format!("the LLM tier cannot begin: {problem}"),
+        remedy: "check the data directory".to_owned(),
+    }
+}
