@@ -18,7 +18,7 @@ pub mod templates;
 
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Build, Role, Row, Stability, schema_of};
 
-use llm::components;
+use llm::{components, router};
 
 pub use class::Class;
 
@@ -60,6 +60,18 @@ pub const CATALOG: &[Row] = &[
         components::LOCAL_EXAMPLE,
         components::local,
     ),
+    Row {
+        name: "bessemer.llm.router",
+        aliases: &[],
+        role: Role::Extension,
+        signals: &[],
+        stability: Stability::Preview,
+        summary: "Answers chat completions, embeddings and Anthropic messages by the LLM providers.",
+        example: router::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<router::Settings>,
+        build: router::build,
+    },
 ];
 
 const fn provider(

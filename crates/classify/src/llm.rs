@@ -20,6 +20,7 @@ pub mod parse;
 pub mod prompt;
 pub mod provider;
 pub mod redact;
+pub mod router;
 pub mod tier;
 
 pub use ask::{Asker, Local, Offered, Question, TemplateId, Verdict, Verdicts};

@@ -29,4 +29,5 @@ pub use error::{DialError, SettingsError};
 pub use grpc::GrpcClient;
 pub use message::{Answer, Body, Request};
 pub use outcome::Outcome;
+pub use reply::Witness;
 pub use settings::{GrpcSettings, Keepalive, Settings};

@@ -17,12 +17,17 @@ use serde::{Deserialize, Serialize};
 use super::anthropic::Messages;
 use super::member::{Dialled, Member, Terms};
 use super::openai::{ChatCompletions, Flavor};
-use super::provider::LlmProvider;
+use super::provider::{LlmProvider, Wire};
 use crate::money::{Amount, Price};
 
 /// Bytes of an answer at most: far more than judgements take, far less than what a broken server
 /// can send.
 const ANSWER_MAX: ByteSize = ByteSize::mib(1);
+
+/// Bytes of an answer that a router passes on, at most.
+const RELAY_MAX: ByteSize = ByteSize::mib(32);
+/// The time for it; the router has a limit of its own below this.
+const RELAY_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// A block that loads.
 pub(crate) const XAI_EXAMPLE: &str = r#"bessemer.llm.xai "example" {
@@ -197,14 +202,27 @@ fn member(settings: &Settings, context: &Context, kind: &Kind) -> Result<Member,
     let timeout = settings.timeout.map_or(Duration::from_secs(kind.timeout_s), |span| span.0);
     let dial = dial_settings(settings, kind, timeout)?;
     let world = (Arc::clone(&context.clock), Arc::clone(&context.random));
-    let client = Client::new(&dial, Arc::clone(&world.0), Arc::clone(&world.1)).map_err(of_dial)?;
-    client.path("/").map_err(of_dial)?;
+    let client = |dial: &DialSettings| {
+        let client = Client::new(dial, Arc::clone(&world.0), Arc::clone(&world.1));
+        client.map_err(of_dial).map(|client| Arc::new(Dialled(client)))
+    };
+    let questions = client(&dial)?;
+    questions.0.path("/").map_err(of_dial)?;
+    let relay = client(&DialSettings {
+        timeout: Span(RELAY_TIMEOUT),
+        max_response_body_size: RELAY_MAX,
+        ..dial
+    })?;
     let provider: Arc<dyn LlmProvider> = match kind.protocol {
         Protocol::Chat(flavor) => Arc::new(ChatCompletions::new(model, flavor)),
         Protocol::Messages => Arc::new(Messages::new(model)),
     };
     let terms = Terms {
         id: context.id.clone(),
+        wire: match kind.protocol {
+            Protocol::Chat(_) => Wire::Chat,
+            Protocol::Messages => Wire::Messages,
+        },
         priority: settings.priority.unwrap_or(kind.priority),
         timeout,
         attempts: settings.attempts,
@@ -213,8 +231,7 @@ fn member(settings: &Settings, context: &Context, kind: &Kind) -> Result<Member,
         price,
         daily_budget: settings.daily_budget.map(|amount| amount.0),
     };
-    let transport = Arc::new(Dialled(client));
-    Ok(Member::new(terms, provider, transport, world, context.metrics.llm.clone()))
+    Ok(Member::new(terms, provider, (questions, relay), world, context.metrics.llm.clone()))
 }
 
 fn dial_settings(

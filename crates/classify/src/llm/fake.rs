@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use bessemer_net::dial::{Answer, DialError};
+use bessemer_net::dial::{Answer, DialError, Witness};
 use bessemer_runtime::BoxFuture;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
@@ -137,8 +137,22 @@ impl Fake {
 }
 
 impl Transport for Fake {
-    fn send<'a>(&'a self, parts: &'a Parts) -> BoxFuture<'a, Result<Answer, DialError>> {
-        Box::pin(self.answer(parts))
+    fn send<'a>(
+        &'a self,
+        parts: &'a Parts,
+        witness: Option<&'a dyn Witness>,
+    ) -> BoxFuture<'a, Result<Answer, DialError>> {
+        Box::pin(async move {
+            let answer = self.answer(parts).await;
+            if let (Some(witness), Ok(answer)) = (witness, &answer) {
+                witness.head(answer.status, &answer.headers);
+                for piece in answer.body.chunks(7) {
+                    witness.piece(&answer.body.slice_ref(piece));
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+            answer
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bessemer_net::dial::{Answer, Client, DialError, Request};
+use bessemer_net::dial::{Answer, Client, DialError, Request, Witness};
 use bessemer_net::retry::Policy;
 use bessemer_pipeline::metrics::llm::{AttemptLabels, LlmMetrics, ProviderLabels, TokenLabels};
 use bessemer_runtime::{BoxFuture, Clock, Random};
@@ -12,7 +12,7 @@ use super::breaker::Breaker;
 use super::failure::{Failed, Failure};
 use super::limiter::Limiter;
 use super::prompt::Prompt;
-use super::provider::{Answered, LlmProvider, Parts, Usage, failed};
+use super::provider::{Answered, LlmProvider, Parts, Usage, Wire, failed};
 use crate::money::{Account, Micros, Overdrawn, Price, Purse, Reservation};
 
 /// Bytes of text that make a token, for the provider's own limits and not for money.
@@ -22,8 +22,12 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Carries requests to one endpoint.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends one, once.
-    fn send<'a>(&'a self, parts: &'a Parts) -> BoxFuture<'a, Result<Answer, DialError>>;
+    /// Sends one, once; `witness` sees the answer come.
+    fn send<'a>(
+        &'a self,
+        parts: &'a Parts,
+        witness: Option<&'a dyn Witness>,
+    ) -> BoxFuture<'a, Result<Answer, DialError>>;
 }
 
 /// The real one.
@@ -31,7 +35,11 @@ pub trait Transport: Send + Sync + 'static {
 pub struct Dialled(pub Client);
 
 impl Transport for Dialled {
-    fn send<'a>(&'a self, parts: &'a Parts) -> BoxFuture<'a, Result<Answer, DialError>> {
+    fn send<'a>(
+        &'a self,
+        parts: &'a Parts,
+        witness: Option<&'a dyn Witness>,
+    ) -> BoxFuture<'a, Result<Answer, DialError>> {
         Box::pin(async move {
             let path = self
                 .0
@@ -42,7 +50,7 @@ impl Transport for Dialled {
                 None => Request::get(path),
             };
             request.headers.extend(parts.headers.clone());
-            self.0.send(&request).await
+            self.0.send_watched(&request, witness).await
         })
     }
 }
@@ -52,6 +60,8 @@ impl Transport for Dialled {
 pub struct Terms {
     /// Component id.
     pub id: String,
+    /// What it speaks.
+    pub wire: Wire,
     /// Lower is asked first.
     pub priority: u32,
     /// The time an attempt has.
@@ -73,6 +83,7 @@ pub struct Member {
     terms: Terms,
     provider: Arc<dyn LlmProvider>,
     transport: Arc<dyn Transport>,
+    relay: Arc<dyn Transport>,
     breaker: Breaker,
     limiter: Limiter,
     clock: Arc<dyn Clock>,
@@ -99,19 +110,29 @@ pub enum Miss {
 }
 
 impl Member {
-    /// A provider behind a transport.
+    /// A provider behind a transport for questions, and one for what a router passes on.
     pub fn new(
         terms: Terms,
         provider: Arc<dyn LlmProvider>,
-        transport: Arc<dyn Transport>,
+        (transport, relay): (Arc<dyn Transport>, Arc<dyn Transport>),
         (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
         metrics: LlmMetrics,
     ) -> Self {
         let limiter = Limiter::new(terms.requests_per_minute, terms.tokens_per_minute);
         let breaker = Breaker::default();
         let policy = Policy { attempts: terms.attempts.max(1), ..Policy::default() };
-        let member =
-            Self { terms, provider, transport, breaker, limiter, clock, random, policy, metrics };
+        let member = Self {
+            terms,
+            provider,
+            transport,
+            relay,
+            breaker,
+            limiter,
+            clock,
+            random,
+            policy,
+            metrics,
+        };
         member.show_health();
         member
     }
@@ -124,6 +145,11 @@ impl Member {
     /// The model that is asked.
     pub fn model(&self) -> &str {
         self.provider.model()
+    }
+
+    /// Carries what a router passes on: with more time and room than a question has.
+    pub(super) fn relay(&self) -> &dyn Transport {
+        &*self.relay
     }
 
     /// Whether it may be asked now.
@@ -163,7 +189,7 @@ impl Member {
         accounts: &[Account],
     ) -> Result<(Answered, Micros), Miss> {
         let parts = self.provider.request(prompt);
-        let most = self.price_of(&parts, prompt.tokens_max());
+        let most = self.terms.price.at_most(parts.bytes(), prompt.tokens_max());
         let tokens = parts.bytes() / BYTES_A_TOKEN + prompt.tokens_max();
         let reservation = self.admit(tokens, most, purse, accounts).await?;
         let began = self.clock.monotonic();
@@ -183,7 +209,7 @@ impl Member {
         };
         // What cannot have arrived cannot be billed.
         let usage = if is_unsent { Some(Usage::default()) } else { usage };
-        let cost = self.settle(purse, reservation, usage).await;
+        let cost = self.settle(purse, reservation, usage, &self.terms.price).await;
         self.note(answer.as_ref().err().map(|failed| &failed.failure), taken);
         answer.map(|answered| (answered, cost)).map_err(|failed| Miss::Failed(failed.failure))
     }
@@ -219,18 +245,10 @@ impl Member {
         }
     }
 
-    /// The most that these parts can cost.
-    pub(super) fn price_of(&self, parts: &Parts, tokens_max: u64) -> Micros {
-        if self.terms.price == Price::FREE {
-            return Micros(0);
-        }
-        self.terms.price.at_most(parts.bytes(), tokens_max)
-    }
-
     async fn send(&self, parts: &Parts) -> Result<Answer, DialError> {
         let limit = self.terms.timeout;
         tokio::select! {
-            answer = self.transport.send(parts) => answer,
+            answer = self.transport.send(parts, None) => answer,
             () = self.clock.sleep(limit) => Err(DialError::Timeout { limit }),
         }
     }
@@ -241,13 +259,14 @@ impl Member {
         purse: &Arc<Purse>,
         reservation: Option<Reservation>,
         usage: Option<Usage>,
+        price: &Price,
     ) -> Micros {
         if let Some(usage) = usage {
             self.count_tokens(usage);
         }
         let Some(reservation) = reservation else { return Micros(0) };
         let labels = ProviderLabels { provider: self.terms.id.clone() };
-        let cost = usage.map_or(reservation.amount(), |usage| self.terms.price.of(usage));
+        let cost = usage.map_or(reservation.amount(), |usage| price.of(usage));
         self.metrics.spent_micros.get_or_create_owned(&labels).inc_by(cost.0);
         if usage.is_none() {
             self.metrics.unreported_micros.get_or_create_owned(&labels).inc_by(cost.0);

@@ -27,6 +27,15 @@ pub trait LlmProvider: Send + Sync + 'static {
     fn probe(&self) -> Parts;
 }
 
+/// Which protocol a service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// Chat completions.
+    Chat,
+    /// Anthropic's messages.
+    Messages,
+}
+
 /// A request without its destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parts {

@@ -15,7 +15,7 @@ use super::error::DialError;
 use super::http1::Http1;
 use super::http2::{Http2, Pings, Watch};
 use super::message::{Body, Payload};
-use super::reply::{Limits, Reply, Unanswered};
+use super::reply::{Limits, Reply, Unanswered, Witness};
 
 /// Connections a request is moved to when its peers say they did not look at it.
 const MOVES_MAX: u32 = 3;
@@ -79,6 +79,7 @@ pub(super) struct Outbound<'a> {
     /// Without `host`, which depends on the protocol version.
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a Body,
+    pub(super) witness: Option<&'a dyn Witness>,
 }
 
 /// A connection for one request.
@@ -167,7 +168,7 @@ impl Channel {
     }
 
     fn limits(&self) -> Limits<'_> {
-        Limits { address: &self.address, body: self.bounds.body_bytes_max }
+        Limits { address: &self.address, witness: None, body: self.bounds.body_bytes_max }
     }
 
     async fn alone(
@@ -179,7 +180,8 @@ impl Channel {
         *request.method_mut() = outbound.method.clone();
         *request.uri_mut() = Uri::from(outbound.path.clone());
         *request.headers_mut() = outbound.headers.clone();
-        let reply = connection.exchange(request, self.limits()).await?;
+        let limits = Limits { witness: outbound.witness, ..self.limits() };
+        let reply = connection.exchange(request, limits).await?;
         self.keep(connection);
         Ok(reply)
     }
@@ -197,7 +199,8 @@ impl Channel {
         *request.headers_mut() = outbound.headers.clone();
         request.headers_mut().remove(http::header::HOST);
         let guard = RetireSilent { channel: self, watch: Some(connection.watch()), began };
-        let replied = connection.exchange(request, outbound.body.clone(), self.limits()).await;
+        let limits = Limits { witness: outbound.witness, ..self.limits() };
+        let replied = connection.exchange(request, outbound.body.clone(), limits).await;
         guard.finished();
         connection.used_at(self.clock().monotonic());
         replied

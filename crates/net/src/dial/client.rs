@@ -20,7 +20,7 @@ use super::error::{DialError, SettingsError};
 use super::http2::Pings;
 use super::message::{Answer, Request};
 use super::outcome::{Next, Outcome, retry};
-use super::reply::Reply;
+use super::reply::{Reply, Witness};
 use super::settings::Settings;
 use super::tls::{ClientTls, Offer};
 use crate::body::encoding::{ACCEPTED, Encoding, InflateError, inflate};
@@ -91,6 +91,15 @@ impl Client {
 
     /// One try: sends `request` and reads the whole answer, whatever its status.
     pub async fn send(&self, request: &Request) -> Result<Answer, DialError> {
+        self.send_watched(request, None).await
+    }
+
+    /// The same, while `witness` sees the answer come.
+    pub async fn send_watched(
+        &self,
+        request: &Request,
+        witness: Option<&dyn Witness>,
+    ) -> Result<Answer, DialError> {
         let mut headers = self.headers.clone();
         for (name, value) in &request.headers {
             headers.insert(name, value.clone());
@@ -100,6 +109,7 @@ impl Client {
             path: &request.path,
             headers: &headers,
             body: &request.body,
+            witness,
         };
         let reply = self.channel.exchange(&outbound).await?;
         answer(reply, self.body_bytes_max)

@@ -109,7 +109,8 @@ impl GrpcClient {
             headers.insert(GRPC_ENCODING, HeaderValue::from_static(encoding.as_str()));
         }
         let body = Body::prefixed(Bytes::copy_from_slice(&prefix), message);
-        let outbound = Outbound { method: &Method::POST, path, headers: &headers, body: &body };
+        let outbound =
+            Outbound { method: &Method::POST, path, headers: &headers, body: &body, witness: None };
         let exchanged = self.channel.exchange(&outbound).await;
         let reply = exchanged.map_err(|error| status_of(&error))?;
         read(&reply, self.message_bytes_max)

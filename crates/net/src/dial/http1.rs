@@ -73,6 +73,7 @@ impl Http1 {
             .await?
         };
         let (head, body) = response.into_parts();
+        limits.saw_head(head.status, &head.headers);
         let body = self.collect(head.status, body, limits).await?;
         let trailers = http::HeaderMap::new();
         Ok(Reply { status: head.status, headers: head.headers, body, trailers })

@@ -121,6 +121,7 @@ impl Http2 {
         if list_size(&head.headers) > HEAD_MAX {
             return Err(head_too_large().into());
         }
+        limits.saw_head(head.status, &head.headers);
         let announced = announced(&head.headers);
         let mut collected = Collected::new(announced, limits)?;
         while let Some(data) = stream.data().await {

@@ -33,15 +33,31 @@ impl From<DialError> for Unanswered {
     }
 }
 
-/// What bounds a try and names its peer.
-#[derive(Debug, Clone, Copy)]
+/// Sees an answer while it is read; the answer is gathered all the same. Neither call may wait.
+pub trait Witness: Send + Sync {
+    /// The head has come.
+    fn head(&self, status: StatusCode, headers: &HeaderMap);
+
+    /// A piece of the body has come, as it travels.
+    fn piece(&self, piece: &Bytes);
+}
+
+/// What bounds a try and names its peer, and who watches.
+#[derive(Clone, Copy)]
 pub(super) struct Limits<'a> {
     pub(super) address: &'a str,
+    pub(super) witness: Option<&'a dyn Witness>,
     /// Bytes of the body, on the wire and again after decompression.
     pub(super) body: usize,
 }
 
 impl Limits<'_> {
+    pub(super) fn saw_head(&self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(witness) = self.witness {
+            witness.head(status, headers);
+        }
+    }
+
     /// An error of a connection that was open.
     pub(super) fn connection_error(
         &self,
@@ -84,6 +100,9 @@ impl<'a> Collected<'a> {
     pub(super) fn push(&mut self, data: Bytes) -> Result<(), DialError> {
         if self.first.len() + self.all.len() + data.len() > self.limits.body {
             return Err(self.limits.body_too_large());
+        }
+        if let Some(witness) = self.limits.witness {
+            witness.piece(&data);
         }
         if self.first.is_empty() && self.all.is_empty() {
             self.first = data;

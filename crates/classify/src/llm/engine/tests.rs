@@ -14,7 +14,7 @@ use crate::llm::ask::{Local, Offered, Verdicts};
 use crate::llm::fake::{Fake, Mood};
 use crate::llm::member::Terms;
 use crate::llm::openai::{ChatCompletions, Flavor};
-use crate::llm::provider::LlmProvider;
+use crate::llm::provider::{LlmProvider, Wire};
 use crate::llm::redact::Redacted;
 use crate::money::{Amount, Price};
 
@@ -97,6 +97,7 @@ fn member(
     };
     let terms = Terms {
         id: id.to_owned(),
+        wire: if id == "claude" { Wire::Messages } else { Wire::Chat },
         priority,
         timeout: timeout * SECOND,
         attempts: 2,
@@ -107,7 +108,8 @@ fn member(
     };
     let world =
         (Arc::clone(clock) as Arc<dyn Clock>, Arc::new(SystemRandom::seeded(5)) as Arc<dyn Random>);
-    Arc::new(Member::new(terms, provider, Arc::clone(fake) as _, world, metrics.clone()))
+    let both = (Arc::clone(fake) as _, Arc::clone(fake) as _);
+    Arc::new(Member::new(terms, provider, both, world, metrics.clone()))
 }
 
 impl Lab {

@@ -1,0 +1,171 @@
+//! `bessemer.llm.router`: an endpoint that speaks chat completions, embeddings and Anthropic's
+//! messages to whoever has an SDK, and passes each request to a provider that is well.
+//!
+//! A request keeps its wire format: chat completions and embeddings go to providers that speak
+//! those, messages to Anthropic. Model names are mapped, the provider that is asked for comes
+//! first, and the others follow by priority until one answers. Budgets, limits and breakers are
+//! those of the providers, shared with the classify processor; money is reserved before each
+//! attempt. Streams are passed on as they come.
+
+mod call;
+mod pipe;
+mod relay;
+mod serve;
+mod sse;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bessemer_config::Settings as RawSettings;
+use bessemer_config::value::Reference;
+use bessemer_net::listen;
+use bessemer_pipeline::catalog::{BuildError, read};
+use bessemer_pipeline::receiver::StartError;
+use bessemer_pipeline::{Built, Context, SettingsError};
+use bessemer_runtime::{ByteSize, Secret, Span, Tasks};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::member::Member;
+use super::tier::{members, purse};
+use crate::money::{Amount, Micros, Price};
+use relay::Relay;
+use serve::Front;
+
+/// A block that loads.
+pub(crate) const EXAMPLE: &str = r#"bessemer.llm.local "models" {
+  endpoint = "http://127.0.0.1:11434/v1"
+  model    = "llama3.2"
+}
+
+bessemer.llm.router "example" {
+  http {
+    endpoint = "127.0.0.1:8010"
+  }
+  providers    = [bessemer.llm.local.models]
+  daily_budget = 10
+}
+"#;
+
+/// Settings of `bessemer.llm.router`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    pub http: listen::Settings,
+    /// Who is asked: `bessemer.llm.*` components, in the order of their `priority`.
+    pub providers: Vec<Reference>,
+    /// Keys of the callers, sent as `Authorization: Bearer` or `x-api-key`. Without one, only a
+    /// loopback address is listened on.
+    #[serde(default)]
+    pub api_keys: Vec<Secret>,
+    /// Names that callers may ask for beside the models of the providers.
+    #[serde(default)]
+    pub model: Vec<Mapping>,
+    /// What all requests may cost in a UTC day.
+    #[serde(default = "default_budget")]
+    pub daily_budget: Amount,
+    /// What the requests with one key may cost in a UTC day; unset, only the budget of all counts.
+    #[serde(default)]
+    pub key_daily_budget: Option<Amount>,
+    /// Tokens of an answer at most when the caller names no limit.
+    #[serde(default = "default_tokens")]
+    pub max_tokens: u64,
+    /// The time one attempt has, streams included.
+    #[serde(default = "default_timeout")]
+    pub timeout: Span,
+    /// The largest request.
+    #[serde(default = "default_body")]
+    pub max_request_body_size: ByteSize,
+}
+
+/// A name for a model of a provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// What callers ask for.
+    pub name: String,
+    /// Who is asked first.
+    pub provider: Reference,
+    /// What the provider calls it; unset, the same.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// What it costs, when it is not in the list.
+    #[serde(default)]
+    pub price: Option<Price>,
+}
+
+fn default_budget() -> Amount {
+    Amount(Micros(5_000_000))
+}
+
+fn default_tokens() -> u64 {
+    4096
+}
+
+fn default_timeout() -> Span {
+    Span(Duration::from_mins(5))
+}
+
+fn default_body() -> ByteSize {
+    ByteSize::mib(4)
+}
+
+pub(crate) fn build(raw: &RawSettings, context: &Context) -> Result<Built, BuildError> {
+    let settings: Settings = read(raw)?;
+    check(&settings)?;
+    let world = context.clone();
+    context.services.on_start(move |tasks| {
+        let begun = begin(settings, &world, &tasks);
+        Box::pin(std::future::ready(begun))
+    });
+    Ok(Built::Extension)
+}
+
+fn check(settings: &Settings) -> Result<(), SettingsError> {
+    if settings.providers.is_empty() {
+        let remedy = "name bessemer.llm.* components";
+        return Err(SettingsError::new("providers", "has none", remedy));
+    }
+    if settings.api_keys.iter().any(|key| key.expose().is_empty()) {
+        return Err(SettingsError::new("api_keys", "has an empty key", "remove it"));
+    }
+    let unknown = settings.model.iter().find(|mapping| {
+        !settings.providers.iter().any(|provider| provider.node == mapping.provider.node)
+    });
+    match unknown {
+        Some(mapping) => {
+            let problem = format!("{} is not one of the providers", mapping.provider);
+            Err(SettingsError::new("model.provider", problem, "add it to `providers`"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn begin(settings: Settings, context: &Context, tasks: &Tasks) -> Result<(), StartError> {
+    let failed = |problem: String, remedy: &str| StartError {
+        component: context.id.clone(),
+        problem,
+        remedy: remedy.to_owned(),
+    };
+    let mut members = members(&settings.providers, context)?;
+    members.sort_by_key(|member: &Arc<Member>| member.terms().priority);
+    let bound = listen::bind(&context.id, &settings.http)
+        .map_err(|error| failed(error.to_string(), "choose another endpoint"))?;
+    let address = bound.local_addr();
+    if settings.api_keys.is_empty() && !address.ip().is_loopback() {
+        let problem = format!("{address} can be reached from other machines without a key");
+        return Err(failed(problem, "set api_keys, or listen on 127.0.0.1"));
+    }
+    tracing::info!(component = %context.id, %address, "the LLM router listens");
+    let limits = settings.http.limits.body(settings.max_request_body_size.as_usize());
+    let keys = settings.api_keys.clone();
+    let relay = Relay::new(settings, context, members, purse(context)?, tasks.clone())
+        .map_err(|error| failed(error.problem, &error.remedy))?;
+    let front = Front { keys, limits, bodies: context.bodies.clone(), relay: Arc::new(relay) };
+    bound.serve(Arc::new(front), tasks);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
