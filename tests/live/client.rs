@@ -54,7 +54,7 @@ fn url(address: SocketAddr) -> String {
 }
 
 /// Runs a program that must say nothing and succeed.
-fn run(command: Command) {
+pub fn run(command: Command) {
     let program = format!("{command:?}");
     let said = finish(command);
     assert!(said.is_empty(), "{program} said:\n{said}");

@@ -22,6 +22,12 @@ pub fn python() -> &'static str {
     PYTHON.get_or_init(|| install("otel-python", "python"))
 }
 
+/// The interpreter that has the libraries of `OpenAI` and Anthropic.
+pub fn llm_python() -> &'static str {
+    static PYTHON: OnceLock<String> = OnceLock::new();
+    PYTHON.get_or_init(|| install("llm-python", "python"))
+}
+
 /// The folder with the packages of the OpenTelemetry SDK of Node.
 pub fn node_modules() -> &'static str {
     static MODULES: OnceLock<String> = OnceLock::new();

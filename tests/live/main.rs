@@ -17,8 +17,12 @@ mod collector;
 mod counterparty;
 mod direct;
 mod fake;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../fakes/llm.rs"]
+mod fake_llm;
 mod json;
 mod lab;
+mod llm;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/load.rs"]
 mod load;

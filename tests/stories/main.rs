@@ -8,10 +8,13 @@
 
 mod delivery;
 mod disk;
+#[path = "../fakes/llm.rs"]
+mod fake_llm;
 mod flood;
 mod isolation;
 mod kill;
 mod ledger;
+mod llm;
 #[path = "../support/load.rs"]
 mod load;
 mod ottl;

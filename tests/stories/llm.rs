@@ -1,0 +1,127 @@
+//! What LLMs may cost is a promise to whoever pays: the budget holds over everything.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use crate::fake_llm::{FakeLlm, Mood};
+use crate::process::{Bessemer, free_address, wait_until};
+
+const WITHIN: Duration = Duration::from_mins(1);
+
+/// Millionths.
+const BUDGET: u64 = 400_000;
+
+fn first(number: u64) -> Mood {
+    match number % 6 {
+        0 => Mood::Status(500),
+        1 => Mood::Cut,
+        2 => Mood::Unreported,
+        3 => Mood::Garbage,
+        _ => Mood::Well,
+    }
+}
+
+fn second(number: u64) -> Mood {
+    if number.is_multiple_of(4) { Mood::Status(503) } else { Mood::Well }
+}
+
+fn config(router: SocketAddr, providers: &[FakeLlm; 2]) -> String {
+    let [first, second] = providers.each_ref().map(|provider| provider.address);
+    format!(
+        r#"
+bessemer.llm.openai "first" {{
+  endpoint = "http://{first}/v1"
+  api_key  = "test"
+  model    = "m"
+  priority = 1
+  price {{
+    input  = 1
+    output = 4
+  }}
+}}
+bessemer.llm.openai "second" {{
+  endpoint = "http://{second}/v1"
+  api_key  = "test"
+  model    = "m"
+  price {{
+    input  = 1
+    output = 4
+  }}
+}}
+bessemer.llm.router "main" {{
+  http {{ endpoint = "{router}" }}
+  providers    = [bessemer.llm.openai.first, bessemer.llm.openai.second]
+  daily_budget = "0.4"
+  max_tokens   = 50
+}}
+{PIPELINE}"#
+    )
+}
+
+/// Scenario: 64 callers ask without end, providers fail, cut and keep silent about what they used,
+/// so that every request falls back; the process is killed twice and comes back.
+/// Promise: what the providers billed together never passes the budget.
+#[test]
+fn no_kill_and_no_failure_makes_providers_bill_more_than_the_budget() {
+    let providers = [FakeLlm::start(first), FakeLlm::start(second)];
+    let billed = || providers.iter().map(FakeLlm::billed).sum::<u64>();
+    let requests = || providers.iter().map(FakeLlm::requests).sum::<u64>();
+    let router = free_address();
+    let mut bessemer = Bessemer::new(config(router, &providers));
+    for life in 0..3 {
+        bessemer.start();
+        let (before, is_over) = (requests(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..64 {
+                scope.spawn(|| ask_on(router, &is_over));
+            }
+            if life < 2 {
+                wait_until(WITHIN, "asked", || requests() >= before + 100);
+                bessemer.kill();
+            } else {
+                wait_until(WITHIN, "spent", || matches!(ask(router), Ok((429, _))));
+            }
+            is_over.store(true, SeqCst);
+        });
+        assert!(billed() <= BUDGET, "{} in life {life}", billed());
+    }
+    assert!(billed() > BUDGET / 20, "{} is no trial", billed());
+    assert!(providers.iter().all(|provider| provider.requests() > 20));
+}
+
+/// A graph needs something that records pass.
+const PIPELINE: &str = r#"
+otelcol.receiver.otlp "in" {
+  http { endpoint = "127.0.0.1:0" }
+  output { logs = [bessemer.exporter.nop.none.input] }
+}
+bessemer.exporter.nop "none" {}
+"#;
+
+/// Asks until it is over or the budget is spent.
+fn ask_on(router: SocketAddr, is_over: &AtomicBool) {
+    while !is_over.load(SeqCst) {
+        if matches!(ask(router), Ok((429, _))) {
+            return;
+        }
+    }
+}
+
+fn ask(router: SocketAddr) -> std::io::Result<(u16, String)> {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"ping"}]}"#;
+    let mut stream = TcpStream::connect(router)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: {router}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    status.map(|status| (status, answer)).ok_or(std::io::ErrorKind::UnexpectedEof.into())
+}
