@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Train(Train),
     /// Measures a classification model on labelled messages, by line and by template.
     Eval(Eval),
-    /// Says which class the model gives a message, and which words speak for it.
+    /// Says which class a message gets, and which rule or which words speak for it.
     Explain(Explain),
     /// Shows the pipeline at work, with embedded defaults and generated telemetry.
     Demo(Demo),
@@ -376,6 +376,9 @@ pub(crate) struct Explain {
     /// The severity number of OpenTelemetry; 0 when it is not known.
     #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=24))]
     pub(crate) severity: u8,
+    /// A JSON list of rules that come before the default ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Vec<PathBuf>,
     /// The model; the one inside the binary unless set.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,

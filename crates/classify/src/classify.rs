@@ -8,8 +8,10 @@
 //! templates are enabled, every log record gets the one of its body.
 
 mod encode;
+pub mod explain;
 mod judge;
 mod keeper;
+mod sets;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -18,16 +20,19 @@ use std::sync::Arc;
 use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::read;
 use bessemer_pipeline::metrics::{ClassLabels, Counter};
+use bessemer_pipeline::services::Report;
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step, catalog::BuildError};
 use bessemer_record::value::AnyValue;
 use bessemer_record::{Draft, Signal};
 
 use crate::class::Class;
-use crate::rules::{Attribute, RULES_MAX, Rule, RuleSettings, WORDS_MAX, default_rules};
+use crate::rules::{Attribute, Rule, RuleSettings};
 use crate::scan::Scan;
 use encode::{Encoder, FIRM, Label, RuleLabels};
+use explain::Explainer;
 use judge::Judge;
 use keeper::Keeper;
+use sets::Hits;
 pub use settings::{AttributeNames, DefaultLabel, ModelSettings, Settings, TemplateSettings};
 
 /// A block that loads.
@@ -56,10 +61,13 @@ struct Classify {
     /// For each rule, the label without a word and one for each of its words, by word.
     labels: Vec<RuleLabels>,
     default: Label,
+    default_confidence: f64,
     keeper: Option<Keeper>,
     scan: Option<Scan>,
-    /// Rules of each word.
-    word_rules: Vec<Vec<usize>>,
+    /// What each word means to which rules.
+    words: Vec<WordRules>,
+    settings: Vec<RuleSettings>,
+    hits: Arc<Hits>,
     /// The label by severity of a record without any word; `None` where a rule must look closer.
     by_severity: Option<[Label; SEVERITIES]>,
     counters: [Counter; 3],
@@ -73,31 +81,36 @@ pub fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildEr
 
 /// The processor as a step of a program.
 pub fn step(settings: &Settings, context: &Context) -> Result<Arc<dyn Step>, SettingsError> {
-    Ok(Arc::new(Classify::new(settings, context)?))
+    let classify = Arc::new(Classify::new(settings, context)?);
+    let hits: Arc<dyn Report> = Arc::clone(&classify.hits) as Arc<dyn Report>;
+    context.services.publish_report("rules", &context.id, hits);
+    context.services.publish_explain(&context.id, Arc::new(Explainer::of(&classify)));
+    Ok(classify)
 }
 
 impl Classify {
     fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
-        let mut all = settings.rule.clone();
-        if settings.default_rules {
-            all.extend(default_rules());
-        }
-        check_counts(&all)?;
+        let all = sets::all(settings)?;
         let rules = all.iter().map(Rule::compile).collect::<Result<Vec<_>, _>>()?;
         let (words, word_rules) = collect_words(&all);
+        let hits = Arc::new(Hits::new(&all));
         let encoder = Encoder::new(&settings.attributes, context);
-        let labels = all.iter().map(|rule| encoder.rule(rule, &words)).collect();
+        let labels = all.iter().zip(1..).map(|(rule, number)| encoder.rule(rule, number, &words));
+        let labels = labels.collect();
         let default = &settings.default;
         let unmatched = encoder.label(default.class, default.confidence, "no rule matches");
         let heard_above = confidence_min(&settings.model)?;
         let judge = Judge::new(&settings.model, &settings.templates, &encoder)?;
         let mut classify = Self {
             default: Label { overruled_above: heard_above, ..unmatched },
+            default_confidence: default.confidence,
             keeper: judge.map(|judge| Keeper::new(judge, context)),
             scan: Scan::new(&words)?,
             rules,
             labels,
-            word_rules,
+            words: word_rules,
+            settings: all,
+            hits,
             by_severity: None,
             counters: Class::ALL.map(|class| {
                 let labels = ClassLabels { component: context.id.clone(), class: class.as_str() };
@@ -120,10 +133,10 @@ impl Classify {
         record: Option<(&Draft, usize, &[u8])>,
     ) -> Label {
         for (index, rule) in self.rules.iter().enumerate() {
-            let word = words.iter().find(|word| {
-                self.word_rules.get(**word).is_some_and(|rules| rules.contains(&index))
-            });
+            let meant = |word: &&usize| self.words.get(**word);
+            let word = words.iter().find(|word| meant(word).is_some_and(|own| own.finds(index)));
             let holds = (!rule.has_words || word.is_some())
+                && !words.iter().any(|word| meant(&word).is_some_and(|own| own.excepts(index)))
                 && severity >= rule.severity_min
                 && (!rule.needs_record()
                     || record
@@ -164,6 +177,8 @@ struct Labelling<'a> {
     judge: Option<&'a Judge>,
     buffer: &'a mut Vec<u8>,
     counts: [u64; 3],
+    /// Records by the number of the rule that labelled them.
+    by_rule: Vec<u64>,
 }
 
 impl Labelling<'_> {
@@ -181,7 +196,9 @@ impl Labelling<'_> {
         if let Some(item) = draft.items_mut().get_mut(item) {
             item.class = label.class.code();
         }
-        if let Some(count) = self.counts.get_mut(usize::from(label.class.code()) - 1) {
+        let class = self.counts.get_mut(usize::from(label.class.code()) - 1);
+        let rule = self.by_rule.get_mut(usize::from(label.rule));
+        for count in class.into_iter().chain(rule) {
             *count += 1;
         }
     }
@@ -191,8 +208,13 @@ impl Step for Classify {
     fn run(&self, draft: &mut Draft, scratch: &mut Scratch) {
         draft.texts_lowercase(STRUCTURED_BYTES_MAX, &mut scratch.folded);
         let judge = self.judge(draft);
-        let mut labelling =
-            Labelling { classify: self, judge, buffer: &mut scratch.bytes, counts: [0; 3] };
+        let mut labelling = Labelling {
+            classify: self,
+            judge,
+            buffer: &mut scratch.bytes,
+            counts: [0; 3],
+            by_rule: vec![0; self.rules.len() + 1],
+        };
         let mut next = 0;
         if let Some(scan) = &self.scan {
             let mut words = Vec::new();
@@ -212,6 +234,7 @@ impl Step for Classify {
         for (counter, count) in self.counters.iter().zip(labelling.counts) {
             counter.inc_by(count);
         }
+        self.hits.add(&labelling.by_rule);
         if let Some(keeper) = &self.keeper {
             keeper.store_when_due();
         }
@@ -268,22 +291,32 @@ fn confidence_min(settings: &ModelSettings) -> Result<f64, SettingsError> {
     Err(SettingsError::new("model.confidence_min", problem, "write 0.6"))
 }
 
-fn check_counts(rules: &[RuleSettings]) -> Result<(), SettingsError> {
-    let words: usize = rules.iter().map(|rule| rule.words.len()).sum();
-    if rules.len() > RULES_MAX || words > WORDS_MAX {
-        let problem = format!("{} rules with {words} words", rules.len());
-        let remedy = format!("at most {RULES_MAX} rules and {WORDS_MAX} words fit");
-        return Err(SettingsError::new("rule", problem, remedy));
-    }
-    Ok(())
+/// The rules that look for a word, and those that must not find it.
+#[derive(Debug, Default)]
+struct WordRules {
+    finds: Vec<usize>,
+    excepts: Vec<usize>,
 }
 
-/// Every distinct word once, folded, and the rules it belongs to.
-fn collect_words(rules: &[RuleSettings]) -> (Vec<String>, Vec<Vec<usize>>) {
-    let mut index: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+impl WordRules {
+    fn finds(&self, rule: usize) -> bool {
+        self.finds.contains(&rule)
+    }
+
+    fn excepts(&self, rule: usize) -> bool {
+        self.excepts.contains(&rule)
+    }
+}
+
+/// Every distinct word once, folded, and what it means.
+fn collect_words(rules: &[RuleSettings]) -> (Vec<String>, Vec<WordRules>) {
+    let mut index: BTreeMap<String, WordRules> = BTreeMap::new();
     for (rule, settings) in rules.iter().enumerate() {
         for word in &settings.words {
-            index.entry(word.to_ascii_lowercase()).or_default().push(rule);
+            index.entry(word.to_ascii_lowercase()).or_default().finds.push(rule);
+        }
+        for word in &settings.except {
+            index.entry(word.to_ascii_lowercase()).or_default().excepts.push(rule);
         }
     }
     index.into_iter().unzip()

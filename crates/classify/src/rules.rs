@@ -16,7 +16,8 @@ pub const WORDS_MAX: usize = 20_000;
 /// Bytes that one compiled expression may take at most.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
-/// One rule: it matches when every condition given holds; of several words one is enough.
+/// One rule: it matches when every condition given holds; of several words one is enough. A rule for
+/// one service has an `attribute` condition on `service.name`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSettings {
@@ -33,6 +34,9 @@ pub struct RuleSettings {
     /// Words looked for anywhere in the body, in any case.
     #[serde(default)]
     pub words: Vec<String>,
+    /// Words that must not stand in the body, in any case.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// A regular expression looked for in the body; linear time, no look-around.
     #[serde(default)]
     pub regex: Option<String>,
@@ -70,6 +74,7 @@ pub fn default_rules() -> Vec<RuleSettings> {
         confidence,
         weak: false,
         words: Vec::new(),
+        except: Vec::new(),
         regex: None,
         severity_min: None,
         attribute: Vec::new(),
@@ -117,7 +122,7 @@ impl Rule {
             let problem = format!("confidence {} is not between 0 and 1", settings.confidence);
             return Err(SettingsError::new(&path, problem, "write a number such as 0.9"));
         }
-        if settings.words.iter().any(String::is_empty) {
+        if settings.words.iter().chain(&settings.except).any(String::is_empty) {
             return Err(SettingsError::new(&path, "has an empty word", "remove it"));
         }
         if *settings == (RuleSettings { name: settings.name.clone(), ..unconditional(settings) }) {

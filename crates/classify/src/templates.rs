@@ -108,6 +108,12 @@ impl Templates {
         self.bear(group, &words)
     }
 
+    /// The id that [`Templates::find`] would give, without learning anything.
+    pub fn peek(&self, masked: &[u8], is_telling: &dyn Fn(&[u8]) -> bool) -> TemplateId {
+        let words: Vec<&[u8]> = words(masked).collect();
+        self.nearest(group_of(&words), &words, is_telling).unwrap_or_else(|| born_as(&words))
+    }
+
     fn nearest(
         &self,
         group: (usize, u64),
@@ -126,7 +132,7 @@ impl Templates {
     }
 
     fn bear(&mut self, group: (usize, u64), words: &[&[u8]]) -> (TemplateId, Seen) {
-        let id = TemplateId(xxh3_64(&words.join(&b' ')));
+        let id = born_as(words);
         let seen = Seen::default();
         if self.by_id.len() >= self.room {
             self.forget_rarest();
@@ -202,6 +208,11 @@ impl Template {
 
 fn words(masked: &[u8]) -> impl Iterator<Item = &[u8]> {
     masked.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(WORDS_MAX)
+}
+
+/// The id of a template with these words.
+fn born_as(words: &[&[u8]]) -> TemplateId {
+    TemplateId(xxh3_64(&words.join(&b' ')))
 }
 
 /// Templates are only compared within one number of words and one first word, if it is no variable.

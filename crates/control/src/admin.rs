@@ -85,6 +85,8 @@ fn routes(admin: Admin) -> Router {
         .merge(replays::routes())
         .route("/api/v1/cost", get(cost))
         .route("/api/v1/templates", get(templates))
+        .route("/api/v1/rules", get(rules))
+        .route("/api/v1/explain", get(explain))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such page; / lists them") })
         .with_state(admin)
 }
@@ -103,6 +105,24 @@ async fn cost(State(admin): State<Admin>) -> Response {
 
 async fn templates(State(admin): State<Admin>) -> Response {
     axum::Json(admin.services.reports("templates")).into_response()
+}
+
+async fn rules(State(admin): State<Admin>) -> Response {
+    axum::Json(admin.services.reports("rules")).into_response()
+}
+
+#[derive(Deserialize)]
+struct ExplainQuery {
+    message: String,
+    #[serde(default)]
+    severity: u8,
+}
+
+async fn explain(State(admin): State<Admin>, Query(query): Query<ExplainQuery>) -> Response {
+    if query.severity > 24 {
+        return problem(StatusCode::BAD_REQUEST, "severity is a number from 0 to 24");
+    }
+    axum::Json(admin.services.explain(&query.message, query.severity)).into_response()
 }
 
 #[derive(Deserialize)]

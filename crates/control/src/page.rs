@@ -19,6 +19,8 @@ pub(crate) async fn index(State(admin): State<Admin>) -> String {
          /api/v1/replays\n\
          /api/v1/cost\n\
          /api/v1/templates\n\
+         /api/v1/rules\n\
+         /api/v1/explain   ?message=...&severity=17\n\
          /api/v1/graph     ?format=json|dot|mermaid\n",
         admin.version
     )

@@ -26,6 +26,7 @@ pub struct Services {
     reports: RwLock<Reports>,
     offers: RwLock<Offers>,
     jobs: Mutex<Vec<Job>>,
+    explains: RwLock<BTreeMap<String, Arc<dyn Explain>>>,
 }
 
 impl std::fmt::Debug for Services {
@@ -100,6 +101,18 @@ impl Services {
         own.map(|((_, id), report)| (id.clone(), report.report())).collect()
     }
 
+    /// Publishes what can say why a message has its label.
+    pub fn publish_explain(&self, id: &str, explain: Arc<dyn Explain>) {
+        self.explains.write().insert(id.to_owned(), explain);
+    }
+
+    /// Why a message has its label, by component id.
+    pub fn explain(&self, message: &str, severity: u8) -> serde_json::Value {
+        let explains = self.explains.read();
+        let each = explains.iter();
+        each.map(|(id, explain)| (id.clone(), explain.explain(message, severity))).collect()
+    }
+
     /// The event store with this id, or the first one by name when `id` is `None`.
     pub fn event_query(&self, id: Option<&str>) -> Option<Arc<dyn EventQuery>> {
         let stores = self.event_queries.read();
@@ -114,6 +127,12 @@ impl Services {
 pub trait Report: Send + Sync + 'static {
     /// Figures since the start of the process; never a value that was found.
     fn report(&self) -> serde_json::Value;
+}
+
+/// What can say why a message has its label.
+pub trait Explain: Send + Sync + 'static {
+    /// The label of a log record with this body and severity number, and what speaks for it.
+    fn explain(&self, message: &str, severity: u8) -> serde_json::Value;
 }
 
 /// A store of events that can be asked.

@@ -1,52 +1,63 @@
-//! `bessemer explain`: why a message gets its class from the model.
+//! `bessemer explain`: why a message gets its class, from the rules or from the model.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
-use bessemer_classify::Class;
-use bessemer_classify::model::train::shape;
+use anyhow::Context as _;
+use bessemer_classify::classify::explain::{Explainer, Explanation};
+use bessemer_classify::classify::{ModelSettings, Settings, TemplateSettings};
+use bessemer_pipeline::Context;
 
-use super::train::model;
 use crate::arguments::Explain;
 use crate::output;
 
-/// Prints the class, the tokens that speak for it, and what is left without them.
+/// Prints the class, what speaks for it, and what is left without that.
 pub(crate) fn explain(arguments: &Explain) -> anyhow::Result<ExitCode> {
-    let model = model(arguments.model.as_deref())?;
-    let (message, severity) = (&*arguments.message, arguments.severity);
-    let verdict = model.judge(message, severity);
-    let named = model.explain(message, severity, verdict.class);
-    let without = model.judge_without(message, severity, &named);
-    let index = usize::from(verdict.class.code()) - 1;
-    let left = without.probabilities.get(index).copied().unwrap_or_default();
-    if arguments.json {
-        let value = serde_json::json!({
-            "class": verdict.class,
-            "confidence": verdict.confidence,
-            "probabilities": probabilities(verdict.probabilities),
-            "tier": "model",
-            "model": model.report().name,
-            "template": format!("{:016x}", shape(message)),
-            "tokens": named,
-            "confidence_without_tokens": left,
-        });
-        output::print(&format!("{}\n", serde_json::to_string_pretty(&value)?))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let class = verdict.class.as_str();
-    let mut text = format!("{class} {:.3} by model {}\n", verdict.confidence, model.report().name);
-    for token in &named {
-        let (start, end) = (token.start, token.end);
-        writeln!(text, "  {:+.3}  {:?} at {start}..{end}", token.weight, token.text)?;
-    }
-    writeln!(text, "  without them {class} has {left:.3}")?;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let settings = Settings {
+        rule_files: arguments.rules.iter().map(|path| text(path)).collect(),
+        model: ModelSettings {
+            enabled: true,
+            file: arguments.model.as_deref().map(text).unwrap_or_default(),
+            ..ModelSettings::default()
+        },
+        templates: TemplateSettings { enabled: true, ..TemplateSettings::default() },
+        ..Settings::default()
+    };
+    let explainer = Explainer::new(&settings, &Context::detached())?;
+    let found = explainer.explain(&arguments.message, arguments.severity);
+    let found = found.context("the message is longer than a record may be")?;
+    let text = if arguments.json {
+        format!("{}\n", serde_json::to_string_pretty(&found)?)
+    } else {
+        written(&found)?
+    };
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn probabilities(all: [f32; 3]) -> serde_json::Value {
-    let named = Class::ALL.iter().zip(all);
-    named
-        .map(|(class, probability)| (class.as_str().to_owned(), serde_json::json!(probability)))
-        .collect()
+fn written(found: &Explanation) -> Result<String, std::fmt::Error> {
+    let class = found.class.as_str();
+    let mut text = format!("{class} {:.3} by {}\n", found.confidence, found.tier);
+    if let Some(rule) = &found.rule {
+        let weak = if rule.weak { "weak rule" } else { "rule" };
+        writeln!(text, "{weak} {}", rule.name)?;
+        for span in &rule.spans {
+            writeln!(text, "  {:?} at {}..{}", span.text, span.start, span.end)?;
+        }
+    }
+    if let Some(model) = &found.model {
+        let class = model.class.as_str();
+        writeln!(text, "model {} says {class} {:.3}", model.name, model.confidence)?;
+        for word in &model.words {
+            let (start, end) = (word.start, word.end);
+            writeln!(text, "  {:+.3}  {:?} at {start}..{end}", word.weight, word.text)?;
+        }
+        writeln!(text, "  without them {class} has {:.3}", model.confidence_without_words)?;
+    }
+    if let Some(template) = &found.template {
+        writeln!(text, "template {template}")?;
+    }
+    Ok(text)
 }

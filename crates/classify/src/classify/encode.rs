@@ -20,6 +20,8 @@ pub(super) struct Label {
     pub(super) tail: TailId,
     /// The model is heard if it is surer than this.
     pub(super) overruled_above: f64,
+    /// The number of the rule that gives it, from one; zero for none.
+    pub(super) rule: u16,
 }
 
 /// The labels of one rule: without a word, and for each of its words.
@@ -80,14 +82,15 @@ impl<'a> Encoder<'a> {
         let attributes = said.attributes(self.names);
         let tail = self.context.tails.lock().add(&attributes);
         self.made.borrow_mut().insert(tail.index(), attributes);
-        Label { class, tail, overruled_above: FIRM }
+        Label { class, tail, overruled_above: FIRM, rule: 0 }
     }
 
-    /// The labels of a rule; `words` are those of all rules, in order.
-    pub(super) fn rule(&self, rule: &RuleSettings, words: &[String]) -> RuleLabels {
+    /// The labels of the rule with this number; `words` are those of all rules, in order.
+    pub(super) fn rule(&self, rule: &RuleSettings, number: u16, words: &[String]) -> RuleLabels {
+        let overruled_above = if rule.weak { rule.confidence } else { FIRM };
         let label = |reason: &str| {
             let label = self.label(rule.class, rule.confidence, reason);
-            Label { overruled_above: if rule.weak { rule.confidence } else { FIRM }, ..label }
+            Label { overruled_above, rule: number, ..label }
         };
         let mut by_word = BTreeMap::new();
         for own in &rule.words {
@@ -105,6 +108,7 @@ fn conditions(rule: &RuleSettings) -> String {
     if let Some(severity) = &rule.severity_min {
         parts.push(format!("severity is {severity} or above"));
     }
+    parts.extend(rule.except.iter().map(|word| format!("body lacks {word:?}")));
     if let Some(regex) = &rule.regex {
         parts.push(format!("body matches {regex:?}"));
     }

@@ -15,6 +15,7 @@ use bessemer_record::{TailId, Tails, Value};
 use parking_lot::Mutex;
 
 use super::encode::{Encoder, Label, Said};
+use super::explain::Opinion;
 use super::settings::{AttributeNames, ModelSettings, TemplateSettings};
 use crate::class::Class;
 use crate::memo::{Memo, NUMBER_MAX};
@@ -197,8 +198,40 @@ impl Judge {
         if let Some(template) = key.template.filter(|_| !self.names.template.is_empty()) {
             attributes.push((self.names.template.clone(), Value::String(template.to_string())));
         }
-        let class = key.model.map_or(rules.class, |(class, _)| class);
-        Some(Label { class, tail: tails.learn(&attributes)?, ..rules })
+        let tail = tails.learn(&attributes)?;
+        Some(match key.model {
+            Some((class, _)) => Label { class, tail, rule: 0, ..rules },
+            None => Label { tail, ..rules },
+        })
+    }
+
+    /// What the model says of a body, if there is one.
+    pub(super) fn opinion(&self, body: &str, severity: u8) -> Option<Opinion> {
+        let model = self.model.as_ref()?;
+        let verdict = model.judge(body, severity);
+        let words = model.explain(body, severity, verdict.class);
+        let without = model.judge_without(body, severity, &words).probabilities;
+        let index = usize::from(verdict.class.code()) - 1;
+        Some(Opinion {
+            name: model.report().name.clone(),
+            class: verdict.class,
+            confidence: verdict.confidence,
+            words,
+            confidence_without_words: without.get(index).copied().unwrap_or_default(),
+        })
+    }
+
+    /// The id of the template that a body has or would get, if there are templates.
+    pub(super) fn template_of(&self, body: &[u8]) -> Option<String> {
+        let mut masked = Vec::new();
+        mask(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or_default(), &mut masked);
+        let learned = self.learned.lock();
+        let is_telling = |word: &[u8]| self.is_telling(word);
+        learned.templates.as_ref().map(|all| all.peek(&masked, &is_telling).to_string())
+    }
+
+    fn is_telling(&self, word: &[u8]) -> bool {
+        self.model.as_ref().is_some_and(|model| model.is_telling(word))
     }
 
     /// Takes in the templates that an earlier process stored.

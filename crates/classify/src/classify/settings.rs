@@ -13,6 +13,8 @@ use crate::templates::TEMPLATES_DEFAULT;
 pub struct Settings {
     /// Rules in the order in which they are tried, before the default ones.
     pub rule: Vec<RuleSettings>,
+    /// Files with further rules, each a JSON list of them; tried after `rule`, in their order.
+    pub rule_files: Vec<String>,
     /// Whether the default rules follow: `unauthorized`, `breach`, `attack` or `malicious` in the
     /// body is critical (0.95), severity ERROR or above is a warning (0.85).
     pub default_rules: bool,
@@ -30,6 +32,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rule: Vec::new(),
+            rule_files: Vec::new(),
             default_rules: true,
             default: DefaultLabel::default(),
             model: ModelSettings::default(),

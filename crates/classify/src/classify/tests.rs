@@ -31,6 +31,20 @@ fn logs(records: &[serde_json::Value]) -> serde_json::Value {
     }] })
 }
 
+fn rule(name: &str) -> RuleSettings {
+    RuleSettings {
+        name: name.into(),
+        class: Class::Critical,
+        confidence: 0.7,
+        weak: false,
+        words: Vec::new(),
+        except: Vec::new(),
+        regex: None,
+        severity_min: None,
+        attribute: Vec::new(),
+    }
+}
+
 fn log(body: &str, severity: u8) -> serde_json::Value {
     json!({ "severityNumber": severity, "body": { "stringValue": body } })
 }
@@ -98,16 +112,6 @@ fn metrics_are_labelled_on_every_point() {
 
 #[test]
 fn own_rules_come_first_and_every_condition_must_hold() {
-    let rule = |name: &str| RuleSettings {
-        name: name.into(),
-        class: Class::Critical,
-        confidence: 0.7,
-        weak: false,
-        words: Vec::new(),
-        regex: None,
-        severity_min: None,
-        attribute: Vec::new(),
-    };
     let attribute = crate::rules::AttributeCondition {
         key: "service.name".into(),
         value: Some("shop".into()),
@@ -135,6 +139,64 @@ fn own_rules_come_first_and_every_condition_must_hold() {
 }
 
 #[test]
+fn a_rule_does_not_match_beside_a_word_it_excepts() {
+    let calm = RuleSettings {
+        words: vec!["failed".into()],
+        except: vec!["0 Failed".into(), "drill".into()],
+        ..rule("failure")
+    };
+    let loud = RuleSettings {
+        severity_min: Some("WARN".into()),
+        except: vec!["drill".into()],
+        ..rule("loud")
+    };
+    let settings = Settings { rule: vec![calm, loud], ..Settings::default() };
+    let failure = "rule failure: body contains \"failed\"";
+    check(&settings, &log("copy failed", 9), "critical", "0.7", failure);
+    check(&settings, &log("done, 0 failed", 9), "info", "0.5", "no rule matches");
+    check(&settings, &log("drill: copy failed", 13), "info", "0.5", "no rule matches");
+    let reason = "rule loud: severity is WARN or above, body lacks \"drill\"";
+    check(&settings, &log("copy done", 13), "critical", "0.7", reason);
+}
+
+#[test]
+fn rules_of_a_file_follow_own_ones_and_a_broken_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules.json");
+    let path_text = path.to_str().unwrap().to_owned();
+    std::fs::write(&path, r#"[{"name":"filed","class":"warning","words":["belt"]}]"#).unwrap();
+    let own = RuleSettings { words: vec!["belt torn".into()], ..rule("own") };
+    let settings =
+        Settings { rule: vec![own], rule_files: vec![path_text.clone()], ..Settings::default() };
+    check(&settings, &log("belt 4", 9), "warning", "0.9", "rule filed: body contains \"belt\"");
+    let own = "rule own: body contains \"belt torn\"";
+    check(&settings, &log("belt torn", 9), "critical", "0.7", own);
+    std::fs::write(&path, "{}").unwrap();
+    let error = Classify::new(&settings, &Context::detached()).unwrap_err().to_string();
+    assert!(error.contains(&path_text), "{error}");
+}
+
+#[test]
+fn rules_are_counted_and_unused_ones_are_named() {
+    let context = Context::detached().of("bessemer.processor.classify.test");
+    let settings = Settings {
+        rule: vec![RuleSettings { words: vec!["belt".into()], ..rule("belt") }],
+        ..Settings::default()
+    };
+    let classify = Classify::new(&settings, &context).unwrap();
+    let records: Vec<_> =
+        ["belt 1", "attack", "belt attack", "calm"].map(|body| log(body, 0)).into();
+    run(&classify, &context, &records);
+    let report = classify.hits.report();
+    assert_eq!(report["rules"][0], json!({ "name": "belt", "class": "critical", "hits": 2 }));
+    assert_eq!(report["rules"][1]["hits"], 1);
+    assert_eq!(
+        (&report["unused"], &report["without_rule"]),
+        (&json!(["error_condition"]), &json!(1))
+    );
+}
+
+#[test]
 fn an_earlier_label_is_replaced() {
     let record = json!({
         "body": { "stringValue": "breach" },
@@ -144,16 +206,21 @@ fn an_earlier_label_is_replaced() {
     check(&Settings::default(), &record, "critical", "0.95", reason);
 }
 
-/// Values of attributes after labelling, with the model and templates unless `settings` say other.
-fn judged(settings: &Settings, records: &[serde_json::Value], keys: &[&str]) -> Vec<Vec<String>> {
-    let context = Context::detached().of("bessemer.processor.classify.test");
-    let classify = Classify::new(settings, &context).unwrap();
+/// The records after labelling.
+fn run(classify: &Classify, context: &Context, records: &[serde_json::Value]) -> Draft {
     let tails = std::mem::take(&mut *context.tails.lock()).build();
     let text = logs(records).to_string();
     let limits = Limits::default();
     let checked = json::from_otlp_json(Signal::Logs, text.as_bytes(), &limits).unwrap();
     let mut draft = Draft::check(Signal::Logs, checked.into_bytes(), &limits, &tails).unwrap();
     classify.run(&mut draft, &mut Scratch::default());
+    draft
+}
+
+/// Values of attributes of every record after labelling.
+fn judged(settings: &Settings, records: &[serde_json::Value], keys: &[&str]) -> Vec<Vec<String>> {
+    let context = Context::detached().of("bessemer.processor.classify.test");
+    let draft = run(&Classify::new(settings, &context).unwrap(), &context, records);
     let text = |index: usize, key: &&str| {
         draft.attribute(index, key.as_bytes()).map(text_of).unwrap_or_default()
     };
@@ -233,6 +300,42 @@ fn templates_are_kept_over_a_restart() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Promise: the rule that an explanation names gives the same label when it is alone, and what it
+    /// is said to have matched stands where it is said to.
+    #[test]
+    fn a_rule_applied_again_gives_the_label_of_the_explanation(
+        rules in proptest::collection::vec(
+            (proptest::collection::vec("[a-c]{1,2}", 0..3), proptest::option::of("[a-c]x?[a-c]"), 0_u8..20, 0_usize..3),
+            1..6,
+        ),
+        body in "[a-cA-Cx ]{0,12}",
+        severity in 0_u8..25,
+    ) {
+        let rules = rules.into_iter().enumerate().map(|(number, (words, regex, severity, class))| {
+            let severity_min = Some(severity.max(1).to_string());
+            let own = rule(&format!("rule{number}"));
+            RuleSettings { words, regex, severity_min, class: Class::ALL[class], ..own }
+        });
+        let settings = Settings { rule: rules.collect(), ..Settings::default() };
+        let explain = |settings: &Settings| {
+            let explainer = Explainer::new(settings, &Context::detached()).unwrap();
+            explainer.explain(&body, severity).unwrap()
+        };
+        let found = explain(&settings);
+        let labelled = labels(&settings, Signal::Logs, &logs(&[log(&body, severity)]));
+        prop_assert_eq!(found.class.as_str(), &*labelled[0][0]);
+        if let Some(matched) = &found.rule {
+            let reason = format!("rule {}", matched.name);
+            prop_assert!(labelled[0][3].starts_with(&reason));
+            for span in &matched.spans {
+                prop_assert_eq!(body.get(span.start..span.end), Some(&*span.text));
+            }
+            let own = settings.rule.iter().filter(|rule| rule.name == matched.name).cloned();
+            let alone = Settings { rule: own.collect(), ..Settings::default() };
+            prop_assert_eq!(explain(&alone), found);
+        }
+    }
 
     #[test]
     fn a_batch_is_labelled_as_its_records_are_one_by_one(

@@ -1,0 +1,159 @@
+//! Why a message has its label: the rule with what it matched, or the words the model went by.
+
+use std::sync::Arc;
+
+use bessemer_pipeline::services::Explain;
+use bessemer_pipeline::{Context, SettingsError};
+use bessemer_record::{Draft, Limits, Signal, Tails, json};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::encode::Label;
+use super::settings::Settings;
+use super::{Classify, FIRM};
+use crate::class::Class;
+use crate::model::Named;
+use crate::rules::RuleSettings;
+
+/// The label of a message and what speaks for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The class.
+    pub class: Class,
+    /// How sure, from 0 to 1.
+    pub confidence: f64,
+    /// Which tier decided: `rules` or `model`.
+    pub tier: &'static str,
+    /// The rule that decided, or that the model overruled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<MatchedRule>,
+    /// What the model says, if there is one, whether it decided or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Opinion>,
+    /// The id of the template, if templates are enabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+}
+
+/// A rule and what of the body it matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MatchedRule {
+    /// Its name.
+    pub name: String,
+    /// Whether the model may overrule it.
+    pub weak: bool,
+    /// Where its word and its expression stand; empty for a rule on severity or attributes alone.
+    pub spans: Vec<Span>,
+}
+
+/// A part of a body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// What stands there.
+    pub text: String,
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+}
+
+/// What the model says of a message.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Opinion {
+    /// Its name.
+    pub name: String,
+    /// The class.
+    pub class: Class,
+    /// How sure, from 0 to 1.
+    pub confidence: f32,
+    /// The words that speak most for the class, strongest first.
+    pub words: Vec<Named>,
+    /// The probability of the class without these words.
+    pub confidence_without_words: f32,
+}
+
+/// A component's answers to why.
+#[derive(Debug)]
+pub struct Explainer(Arc<Classify>);
+
+impl Explainer {
+    /// Of a component with these settings.
+    pub fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
+        Ok(Self(Arc::new(Classify::new(settings, context)?)))
+    }
+
+    pub(super) fn of(classify: &Arc<Classify>) -> Self {
+        Self(Arc::clone(classify))
+    }
+
+    /// Why a log record with this body and severity number has its label; `None` for a body that is
+    /// longer than a record may be.
+    pub fn explain(&self, body: &str, severity: u8) -> Option<Explanation> {
+        let classify = &*self.0;
+        let draft = draft_of(body, severity)?;
+        let folded = body.to_ascii_lowercase();
+        let mut words = Vec::new();
+        if let Some(scan) = &classify.scan {
+            scan.words(folded.as_bytes(), |word| words.push(word));
+        }
+        let (rules, severity) = classify.by_rules(&draft, 0, &words, folded.as_bytes());
+        let rule = classify.settings.get(usize::from(rules.rule).wrapping_sub(1));
+        let judge = classify.keeper.as_ref().map(|keeper| &keeper.judge);
+        let model = judge.and_then(|judge| judge.opinion(body, severity));
+        let mut explanation = Explanation {
+            class: rules.class,
+            confidence: rule.map_or(classify.default_confidence, |rule| rule.confidence),
+            tier: "rules",
+            rule: rule.map(|rule| matched(classify, rules, rule, body)),
+            template: judge.and_then(|judge| judge.template_of(body.as_bytes())),
+            model,
+        };
+        if let Some(model) = &explanation.model
+            && rules.overruled_above < FIRM
+            && f64::from(model.confidence) > rules.overruled_above
+        {
+            explanation.tier = "model";
+            explanation.class = model.class;
+            explanation.confidence = f64::from(model.confidence);
+        }
+        Some(explanation)
+    }
+}
+
+impl Explain for Explainer {
+    fn explain(&self, message: &str, severity: u8) -> Value {
+        serde_json::json!(Self::explain(self, message, severity))
+    }
+}
+
+/// A batch of one log record.
+fn draft_of(body: &str, severity: u8) -> Option<Draft> {
+    let request = serde_json::json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [
+        { "severityNumber": severity, "body": { "stringValue": body } },
+    ] }] }] });
+    let limits = Limits::default();
+    let text = request.to_string();
+    let checked = json::from_otlp_json(Signal::Logs, text.as_bytes(), &limits).ok()?;
+    Some(Draft::from_checked(&checked, &Tails::none()))
+}
+
+fn matched(classify: &Classify, label: Label, rule: &RuleSettings, body: &str) -> MatchedRule {
+    let folded = body.to_ascii_lowercase();
+    let word = rule.words.iter().find_map(|word| {
+        let start = folded.find(&word.to_ascii_lowercase())?;
+        Some(start..start + word.len())
+    });
+    let compiled = classify.rules.get(usize::from(label.rule).wrapping_sub(1));
+    let regex = compiled.and_then(|rule| rule.regex.as_ref());
+    let found = regex.and_then(|regex| regex.find(body.as_bytes())).map(|found| found.range());
+    let span = |range: std::ops::Range<usize>| Span {
+        text: body.get(range.clone()).unwrap_or_default().to_owned(),
+        start: range.start,
+        end: range.end,
+    };
+    MatchedRule {
+        name: rule.name.clone(),
+        weak: rule.weak,
+        spans: word.into_iter().chain(found).map(span).collect(),
+    }
+}
