@@ -4,10 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::fake_llm::{FakeLlm, Mood};
-use crate::process::{Bessemer, free_address, wait_until};
+use crate::load::Http;
+use crate::process::{Bessemer, free_address, get, wait_until};
 
 const WITHIN: Duration = Duration::from_mins(1);
 
@@ -66,6 +67,7 @@ bessemer.llm.router "main" {{
 /// Promise: what the providers billed together never passes the budget.
 #[test]
 fn no_kill_and_no_failure_makes_providers_bill_more_than_the_budget() {
+    let _alone = crate::alone();
     let providers = [FakeLlm::start(first), FakeLlm::start(second)];
     let billed = || providers.iter().map(FakeLlm::billed).sum::<u64>();
     let requests = || providers.iter().map(FakeLlm::requests).sum::<u64>();
@@ -90,6 +92,86 @@ fn no_kill_and_no_failure_makes_providers_bill_more_than_the_budget() {
     }
     assert!(billed() > BUDGET / 20, "{} is no trial", billed());
     assert!(providers.iter().all(|provider| provider.requests() > 20));
+}
+
+/// Scenario: an LLM that fails at first is asked about records that a default label has.
+/// Promise: records are acknowledged and labelled at once; later ones are raised by the verdict,
+/// what the rules call critical stays it whatever the LLM says, and a restart asks nothing again.
+#[test]
+fn records_flow_on_local_labels_and_later_ones_are_raised() {
+    let _alone = crate::alone();
+    let provider = FakeLlm::start(|number| match number {
+        0 => Mood::Status(500),
+        _ => Mood::Well,
+    });
+    let http = free_address();
+    let mut bessemer = Bessemer::new(classifying(http, &provider));
+    bessemer.start();
+    let began = Instant::now();
+    send(http, "fire in room 7");
+    send(http, "attack repelled in room 7");
+    assert!(began.elapsed() < Duration::from_secs(5), "nothing waited for the LLM");
+    let classes = |bessemer: &Bessemer, text: &str| {
+        let path = format!("/api/v1/events?limit=100&text={text}");
+        let (_, page) = get(bessemer.admin, &path).unwrap();
+        let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+        let events = page["events"].as_array().unwrap().clone();
+        events.iter().map(|event| event["classification"].as_str().unwrap().to_owned()).collect()
+    };
+    wait_until(WITHIN, "stored", || {
+        let stored: Vec<String> = classes(&bessemer, "fire");
+        stored == ["info"]
+    });
+    wait_until(WITHIN, "raised", || {
+        send(http, "fire in room 8");
+        let stored: Vec<String> = classes(&bessemer, "fire");
+        stored.contains(&"critical".to_owned())
+    });
+    let stored: Vec<String> = classes(&bessemer, "attack");
+    assert_eq!(stored, ["critical"]);
+    let asked = provider.requests();
+    assert_eq!(bessemer.stop(), 0);
+    bessemer.start();
+    wait_until(WITHIN, "raised after a restart", || {
+        send(http, "fire in room 9");
+        let stored: Vec<String> = classes(&bessemer, "9");
+        stored.contains(&"critical".to_owned())
+    });
+    assert_eq!(provider.requests(), asked, "the verdict was kept");
+}
+
+fn classifying(http: SocketAddr, provider: &FakeLlm) -> String {
+    let provider = provider.address;
+    format!(
+        r#"
+bessemer.llm.local "judge" {{
+  endpoint = "http://{provider}/v1"
+  model    = "m"
+}}
+otelcol.receiver.otlp "in" {{
+  http {{ endpoint = "{http}" }}
+  output {{ logs = [bessemer.processor.classify.all.input] }}
+}}
+bessemer.processor.classify "all" {{
+  llm {{
+    providers = [bessemer.llm.local.judge]
+    linger    = "50ms"
+  }}
+  output {{ logs = [bessemer.exporter.store.local.input] }}
+}}
+bessemer.exporter.store "local" {{}}
+"#
+    )
+}
+
+fn send(http: SocketAddr, body: &str) {
+    let record = serde_json::json!({ "severityNumber": 9, "body": { "stringValue": body } });
+    let request = serde_json::json!({ "resourceLogs": [{ "scopeLogs": [{
+        "logRecords": [record]
+    }]}]});
+    let kind = "content-type: application/json\r\n";
+    let sent = Http::connect(http).unwrap().post("/v1/logs", kind, request.to_string().as_bytes());
+    assert_eq!(sent.unwrap().status, 200);
 }
 
 /// A graph needs something that records pass.

@@ -5,12 +5,14 @@
 //! stands, under rules that only ask for words and severity, is labelled by a table of 25
 //! severities. The label is a set of attributes encoded when the config is loaded. Where the model
 //! is enabled, it labels what no rule matches, and overrules weak rules where it is surer; where
-//! templates are enabled, every log record gets the one of its body.
+//! templates are enabled, every log record gets the one of its body; where LLMs are named, they are
+//! asked about templates that stay unsure, and raise.
 
 mod encode;
 pub mod explain;
 mod judge;
 mod keeper;
+mod raise;
 mod sets;
 mod settings;
 
@@ -26,12 +28,14 @@ use bessemer_record::value::AnyValue;
 use bessemer_record::{Draft, Signal};
 
 use crate::class::Class;
+use crate::llm::tier::Tier;
 use crate::rules::{Attribute, Rule, RuleSettings};
 use crate::scan::Scan;
 use encode::{Encoder, FIRM, Label, RuleLabels};
 use explain::Explainer;
 use judge::Judge;
 use keeper::Keeper;
+use raise::Raiser;
 use sets::Hits;
 pub use settings::{AttributeNames, DefaultLabel, ModelSettings, Settings, TemplateSettings};
 
@@ -100,7 +104,12 @@ impl Classify {
         let default = &settings.default;
         let unmatched = encoder.label(default.class, default.confidence, "no rule matches");
         let heard_above = confidence_min(&settings.model)?;
-        let judge = Judge::new(&settings.model, &settings.templates, &encoder)?;
+        let raiser = settings.llm.as_ref().map(|llm| {
+            let tier = Tier::new(llm, context)?;
+            Ok::<_, SettingsError>(Raiser::new(tier, settings.attributes.clone(), llm.ask_below))
+        });
+        let raiser = raiser.transpose()?;
+        let judge = Judge::new(&settings.model, &settings.templates, raiser, &encoder)?;
         let mut classify = Self {
             default: Label { overruled_above: heard_above, ..unmatched },
             default_confidence: default.confidence,

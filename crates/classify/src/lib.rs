@@ -6,9 +6,9 @@ pub mod class;
 pub mod classify;
 pub mod dataset;
 pub mod evaluate;
+pub mod llm;
 pub mod memo;
 pub mod model;
-pub mod llm;
 pub mod money;
 pub mod rules;
 #[cfg(test)]

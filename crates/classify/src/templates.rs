@@ -183,6 +183,11 @@ impl Templates {
         self.by_id.is_empty()
     }
 
+    /// The words of a template, variable ones as `<*>`.
+    pub fn text_of(&self, id: TemplateId) -> Option<String> {
+        self.by_id.get(&id).map(Template::text)
+    }
+
     /// The most frequent ones, at most `limit`.
     pub fn shown(&self, limit: usize) -> Vec<Shown> {
         let mut all: Vec<Shown> = self.by_id.values().map(Template::shown).collect();

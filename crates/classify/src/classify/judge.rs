@@ -14,10 +14,12 @@ use bessemer_pipeline::state::{Change, State, StateError};
 use bessemer_record::{TailId, Tails, Value};
 use parking_lot::Mutex;
 
-use super::encode::{Encoder, Label, Said};
+use super::encode::{Encoder, FIRM, Label, Said};
 use super::explain::Opinion;
+use super::raise::{Ask, Raiser};
 use super::settings::{AttributeNames, ModelSettings, TemplateSettings};
 use crate::class::Class;
+use crate::llm::Local;
 use crate::memo::{Memo, NUMBER_MAX};
 use crate::model::text::TEXT_BYTES_MAX;
 use crate::model::{Model, file};
@@ -36,6 +38,9 @@ struct Known {
     label: Label,
     /// Counts the records of the template.
     seen: Seen,
+    /// What an LLM is asked, where the label is unsure.
+    ask: Option<Ask>,
+    template: Option<TemplateId>,
 }
 
 /// A label may be shared by all records for which these agree.
@@ -61,6 +66,7 @@ struct Learned {
 #[derive(Debug)]
 pub(super) struct Judge {
     model: Option<Arc<Model>>,
+    raiser: Option<Raiser>,
     by_template: bool,
     names: AttributeNames,
     /// The attributes of the labels that rules give, to which a template is added.
@@ -78,16 +84,19 @@ impl Judge {
     pub(super) fn new(
         model: &ModelSettings,
         templates: &TemplateSettings,
+        raiser: Option<Raiser>,
         encoder: &Encoder<'_>,
     ) -> Result<Option<Self>, SettingsError> {
-        if !model.enabled && !templates.enabled {
+        // A question is about a template.
+        let by_template = templates.enabled || raiser.is_some();
+        if !model.enabled && !by_template {
             return Ok(None);
         }
         let model = if model.enabled { Some(load(&model.file)?) } else { None };
-        let by_template = templates.enabled;
-        let templates = templates.enabled.then(|| Templates::new(templates.max));
+        let templates = by_template.then(|| Templates::new(templates.max));
         Ok(Some(Self {
             by_template,
+            raiser,
             model,
             names: encoder.names.clone(),
             by_rules: encoder.made(),
@@ -119,8 +128,14 @@ impl Judge {
             Some(number)
         });
         let Some(known) = number.and_then(|number| self.known(number)) else { return rules };
-        known.seen.fetch_add(1, Ordering::Relaxed);
-        known.label
+        let count = known.seen.fetch_add(1, Ordering::Relaxed);
+        match (&self.raiser, &known.ask) {
+            (Some(raiser), Some(ask)) => {
+                let text = || self.learned.lock().templates.as_ref()?.text_of(known.template?);
+                raiser.label(tails, ask, known.label, count, text)
+            }
+            _ => known.label,
+        }
     }
 
     fn known(&self, number: u16) -> Option<&Known> {
@@ -143,6 +158,7 @@ impl Judge {
         }
         let text = String::from_utf8_lossy(body);
         let verdict = self.model.as_ref().map(|model| model.judge(&text, severity));
+        let confidence = verdict.as_ref().map_or(0.0, |verdict| f64::from(verdict.confidence));
         let verdict =
             verdict.filter(|verdict| f64::from(verdict.confidence) > rules.overruled_above);
         let mut learned = self.learned.lock();
@@ -163,9 +179,11 @@ impl Judge {
         };
         let known = learned.numbers.get(&key).copied();
         let number = known.or_else(|| {
-            let label = self.make(tails, key, rules, &text, severity)?;
+            let (label, attributes) = self.make(tails, key, rules, &text, severity)?;
             let number = u16::try_from(learned.numbers.len() + 1).ok()?;
-            self.known.get(usize::from(number) - 1)?.set(Known { label, seen }).ok()?;
+            let ask = self.ask(key, (label, &attributes), rules, confidence);
+            let known = Known { label, seen, ask, template: key.template };
+            self.known.get(usize::from(number) - 1)?.set(known).ok()?;
             learned.numbers.insert(key, number);
             Some(number)
         })?;
@@ -173,7 +191,24 @@ impl Judge {
         Some(number)
     }
 
-    /// Encodes a label.
+    /// What an LLM is asked about a label that no firm rule gave and the model is unsure of.
+    fn ask(
+        &self,
+        key: Key,
+        (label, attributes): (Label, &[(String, Value)]),
+        rules: Label,
+        confidence: f64,
+    ) -> Option<Ask> {
+        let raiser = self.raiser.as_ref().filter(|_| rules.overruled_above < FIRM)?;
+        let local = Local { class: label.class, confidence };
+        raiser
+            .asks(label.class, confidence)
+            .then_some(key.template)
+            .flatten()
+            .map(|template| Ask::new(template.0, attributes, local))
+    }
+
+    /// Encodes a label, and says in which attributes.
     fn make(
         &self,
         tails: &Tails,
@@ -181,7 +216,7 @@ impl Judge {
         rules: Label,
         text: &str,
         severity: u8,
-    ) -> Option<Label> {
+    ) -> Option<(Label, Vec<(String, Value)>)> {
         let mut attributes = match (key.model, &self.model) {
             (Some((class, hundredths)), Some(model)) => {
                 let said = Said {
@@ -199,10 +234,11 @@ impl Judge {
             attributes.push((self.names.template.clone(), Value::String(template.to_string())));
         }
         let tail = tails.learn(&attributes)?;
-        Some(match key.model {
+        let label = match key.model {
             Some((class, _)) => Label { class, tail, rule: 0, ..rules },
             None => Label { tail, ..rules },
-        })
+        };
+        Some((label, attributes))
     }
 
     /// What the model says of a body, if there is one.
@@ -253,6 +289,11 @@ impl Judge {
         if let Some(templates) = &mut self.learned.lock().templates {
             templates.change_all();
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn raiser(&self) -> &Raiser {
+        self.raiser.as_ref().unwrap()
     }
 
     /// Whether every log record gets a template.

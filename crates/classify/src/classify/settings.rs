@@ -24,6 +24,10 @@ pub struct Settings {
     pub model: ModelSettings,
     /// Templates of log bodies.
     pub templates: TemplateSettings,
+    /// LLMs that are asked, beside the flow, about templates that no firm rule matches and the model
+    /// is unsure of; they can raise a class and never lower it. Implies templates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm: Option<crate::llm::tier::Settings>,
     /// Names of the attributes that carry the label; an empty name leaves that attribute out.
     pub attributes: AttributeNames,
 }
@@ -37,6 +41,7 @@ impl Default for Settings {
             default: DefaultLabel::default(),
             model: ModelSettings::default(),
             templates: TemplateSettings::default(),
+            llm: None,
             attributes: AttributeNames::default(),
         }
     }
@@ -66,14 +71,17 @@ pub struct AttributeNames {
     pub classification: String,
     /// A number from 0 to 1.
     pub confidence: String,
-    /// The tier that decided: `rules` or `model`.
+    /// The tier that decided: `rules`, `model` or `llm`.
     pub tier: String,
-    /// The rule and what it matched, or the model and the words that spoke for the class.
+    /// The rule and what it matched, the model and the words that spoke for the class, or what the
+    /// LLM gave as its reason.
     pub reason: String,
     /// The name of the model, where it decided.
     pub model: String,
     /// The template of the body, where templates are enabled.
     pub template: String,
+    /// `budget` where an LLM would have been asked and its budget is spent.
+    pub degraded: String,
 }
 
 impl Default for AttributeNames {
@@ -85,6 +93,7 @@ impl Default for AttributeNames {
             reason: "ai.reason".into(),
             model: "ai.model".into(),
             template: "ai.template".into(),
+            degraded: "ai.degraded".into(),
         }
     }
 }

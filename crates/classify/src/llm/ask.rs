@@ -263,6 +263,7 @@ impl Asker {
 pub struct Verdicts {
     memory: Cache<TemplateId, Arc<Verdict>>,
     generation: AtomicU64,
+    forgets: AtomicU64,
 }
 
 impl Default for Verdicts {
@@ -274,7 +275,8 @@ impl Default for Verdicts {
 impl Verdicts {
     /// Room for `verdicts_max` verdicts; the least useful make way for new ones.
     pub fn new(verdicts_max: usize) -> Self {
-        Self { memory: Cache::new(verdicts_max), generation: AtomicU64::new(0) }
+        let (generation, forgets) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { memory: Cache::new(verdicts_max), generation, forgets }
     }
 
     /// What an LLM said of `template`, if it is still known.
@@ -287,6 +289,11 @@ impl Verdicts {
         self.generation.load(Ordering::Acquire)
     }
 
+    /// A number that changes whenever a verdict was forgotten on purpose.
+    pub fn forgets(&self) -> u64 {
+        self.forgets.load(Ordering::Acquire)
+    }
+
     /// Keeps a verdict.
     pub fn put(&self, verdict: Arc<Verdict>) {
         self.memory.insert(verdict.template, verdict);
@@ -296,6 +303,7 @@ impl Verdicts {
     /// Forgets what was said of `template`: an operator knows better.
     pub fn forget(&self, template: TemplateId) {
         self.memory.remove(&template);
+        self.forgets.fetch_add(1, Ordering::Release);
         self.generation.fetch_add(1, Ordering::Release);
     }
 

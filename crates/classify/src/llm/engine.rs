@@ -81,7 +81,8 @@ impl Degraded {
         spent.all || spent.tenants.contains(tenant)
     }
 
-    fn begin(&self, tenant: &Arc<str>, is_all: bool) {
+    /// The money of `tenant`, or of all, is spent.
+    pub(crate) fn begin(&self, tenant: &Arc<str>, is_all: bool) {
         let mut spent = self.0.lock();
         if is_all || spent.tenants.len() >= DEGRADED_MAX {
             spent.all = true;

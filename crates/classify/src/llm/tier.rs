@@ -33,6 +33,10 @@ const MEMORY_MAX: usize = 1_000_000;
 pub struct Settings {
     /// Who is asked: `bessemer.llm.*` components, in the order of their `priority`.
     pub providers: Vec<Reference>,
+    /// The local label is questioned when it is less sure than this, from 0 to 1; without a model,
+    /// every label that no firm rule gave.
+    #[serde(default = "default_ask_below")]
+    pub ask_below: f64,
     /// Templates in one request at most, up to 50.
     #[serde(default = "default_batch")]
     pub batch: usize,
@@ -52,6 +56,26 @@ pub struct Settings {
     /// A Redis or Valkey in which nodes share verdicts.
     #[serde(default)]
     pub cache: Option<CacheSettings>,
+}
+
+impl Settings {
+    /// The default settings with these providers.
+    pub fn of(providers: Vec<Reference>) -> Self {
+        Self {
+            providers,
+            ask_below: default_ask_below(),
+            batch: default_batch(),
+            linger: default_linger(),
+            daily_budget: default_budget(),
+            tenant_daily_budget: None,
+            cache_size: default_memory(),
+            cache: None,
+        }
+    }
+}
+
+fn default_ask_below() -> f64 {
+    0.75
 }
 
 fn default_batch() -> usize {
@@ -181,6 +205,9 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
     };
     if settings.providers.is_empty() || settings.providers.len() > PROVIDERS_MAX {
         return wrong("providers", "has none or too many", "name 1 to 16 bessemer.llm components");
+    }
+    if !(0.0..=1.0).contains(&settings.ask_below) {
+        return wrong("ask_below", "is not between 0 and 1", "write 0.75");
     }
     if !(1..=BATCH_MAX).contains(&settings.batch) {
         return wrong("batch", "is out of range", "write 1 to 50");

@@ -1,0 +1,160 @@
+//! Labels that an LLM raises: of templates that rules and the model are unsure of.
+//!
+//! A record never waits. The first record of such a template puts a question and goes on with the
+//! local label; once a verdict is there, further records get its class if it is higher. A verdict
+//! that came into memory moves a number, so a record whose number is the same costs two loads.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bessemer_record::{Tails, Value};
+use parking_lot::RwLock;
+
+use super::encode::{Label, Said};
+use super::settings::AttributeNames;
+use crate::class::Class;
+use crate::llm::tier::Tier;
+use crate::llm::{Local, Question, Redacted, TemplateId, Verdict};
+
+/// A question that was not taken is put again with every so many records.
+const RETRY_EVERY: u64 = 64;
+
+/// A label that may be raised.
+#[derive(Debug)]
+pub(super) struct Ask {
+    template: TemplateId,
+    /// The attributes of the local label.
+    base: Vec<(String, Value)>,
+    local: Local,
+    /// The state of the verdicts that was looked at last, less one; zero for none.
+    looked: AtomicU64,
+    forgets: AtomicU64,
+    is_judged: AtomicBool,
+    raised: RwLock<Option<Label>>,
+    degraded: OnceLock<Label>,
+}
+
+impl Ask {
+    pub(super) fn new(template: u64, base: &[(String, Value)], local: Local) -> Self {
+        Self {
+            template: TemplateId(template),
+            base: base.to_vec(),
+            local,
+            looked: AtomicU64::new(0),
+            forgets: AtomicU64::new(0),
+            is_judged: AtomicBool::new(false),
+            raised: RwLock::new(None),
+            degraded: OnceLock::new(),
+        }
+    }
+}
+
+/// Raises labels by verdicts.
+#[derive(Debug)]
+pub(super) struct Raiser {
+    pub(super) tier: Tier,
+    names: AttributeNames,
+    below: f64,
+}
+
+impl Raiser {
+    pub(super) fn new(tier: Tier, names: AttributeNames, below: f64) -> Self {
+        Self { tier, names, below }
+    }
+
+    /// Whether an LLM is asked about a label: something to raise, and not sure enough.
+    pub(super) fn asks(&self, class: Class, confidence: f64) -> bool {
+        class < Class::Critical && confidence < self.below
+    }
+
+    /// The label of the `count`th record; `text` is that of its template.
+    pub(super) fn label(
+        &self,
+        tails: &Tails,
+        ask: &Ask,
+        label: Label,
+        count: u64,
+        text: impl FnOnce() -> Option<String>,
+    ) -> Label {
+        let now = self.tier.verdicts.generation() + 1;
+        let is_news = ask.looked.swap(now, Ordering::Relaxed) != now;
+        let is_judged = || ask.is_judged.load(Ordering::Relaxed);
+        if is_news || (count.is_multiple_of(RETRY_EVERY) && !is_judged()) {
+            self.look(tails, ask, label, text);
+        }
+        if let Some(raised) = *ask.raised.read() {
+            return raised;
+        }
+        if !is_judged() && self.tier.degraded.holds("") {
+            return self.degraded(tails, ask, label);
+        }
+        label
+    }
+
+    fn look(&self, tails: &Tails, ask: &Ask, label: Label, text: impl FnOnce() -> Option<String>) {
+        let verdict = self.tier.verdicts.get(ask.template);
+        let forgets = self.tier.verdicts.forgets();
+        let is_forgotten = ask.forgets.swap(forgets, Ordering::Relaxed) != forgets;
+        let Some(verdict) = verdict else {
+            // What only made way for others in memory still holds.
+            if is_forgotten {
+                *ask.raised.write() = None;
+                ask.is_judged.store(false, Ordering::Relaxed);
+            }
+            return self.put_question(ask, text);
+        };
+        ask.is_judged.store(true, Ordering::Relaxed);
+        let mut raised = ask.raised.write();
+        let is_known = raised.is_some_and(|raised| raised.class == verdict.class);
+        if !is_known {
+            *raised = if verdict.raises(ask.local.class) {
+                self.raised(tails, ask, label, &verdict)
+            } else {
+                None
+            };
+        }
+    }
+
+    fn put_question(&self, ask: &Ask, text: impl FnOnce() -> Option<String>) {
+        if !self.tier.asker.wants(ask.template) {
+            return;
+        }
+        if let Some(text) = text() {
+            let text = Redacted::new(&text);
+            let (template, local) = (ask.template, ask.local);
+            // Whatever becomes of it, a later record asks again if there is no verdict.
+            let _offered =
+                self.tier.asker.offer(Question { template, text, tenant: "".into(), local });
+        }
+    }
+
+    fn raised(&self, tails: &Tails, ask: &Ask, label: Label, verdict: &Verdict) -> Option<Label> {
+        let said = Said {
+            class: verdict.over(ask.local.class),
+            confidence: verdict.confidence,
+            tier: "llm",
+            reason: &verdict.reason,
+            model: Some(&verdict.model),
+        };
+        let mut attributes = said.attributes(&self.names);
+        let template = |(name, _): &&(String, Value)| *name == self.names.template;
+        attributes.extend(ask.base.iter().find(template).cloned());
+        Some(Label { class: said.class, tail: tails.learn(&attributes)?, rule: 0, ..label })
+    }
+
+    /// The local label, with the word that nobody was asked.
+    fn degraded(&self, tails: &Tails, ask: &Ask, label: Label) -> Label {
+        if self.names.degraded.is_empty() {
+            return label;
+        }
+        let make = || {
+            let mut attributes = ask.base.clone();
+            attributes.push((self.names.degraded.clone(), Value::String("budget".to_owned())));
+            tails.learn(&attributes).map_or(label, |tail| Label { tail, ..label })
+        };
+        *ask.degraded.get_or_init(make)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Records before, while and after an LLM is asked about their template.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bessemer_config::value::Reference;
+use bessemer_pipeline::{Context, Scratch, Step as _};
+use bessemer_record::{Draft, Limits, Signal, json};
+use serde_json::json;
+
+use super::super::{Classify, Settings, text_of};
+use super::*;
+use crate::llm::Offered;
+use crate::llm::tier::Settings as TierSettings;
+use crate::money::Micros;
+
+struct Lab {
+    classify: Classify,
+    tails: Arc<Tails>,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let provider =
+            Reference { node: "bessemer.llm.local.own".to_owned(), export: String::new() };
+        let settings =
+            Settings { llm: Some(TierSettings::of(vec![provider])), ..Settings::default() };
+        let context = Context::detached().of("bessemer.processor.classify.test");
+        let classify = Classify::new(&settings, &context).unwrap();
+        let tails = std::mem::take(&mut *context.tails.lock()).build();
+        Self { classify, tails }
+    }
+
+    fn tier(&self) -> &Tier {
+        &self.classify.keeper.as_ref().unwrap().judge.raiser().tier
+    }
+
+    /// Class, tier, reason and degradation of a record.
+    fn label(&self, body: &str, severity: u8) -> [String; 4] {
+        let request = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [
+            { "severityNumber": severity, "body": { "stringValue": body } }
+        ]}]}]});
+        let limits = Limits::default();
+        let text = request.to_string();
+        let checked = json::from_otlp_json(Signal::Logs, text.as_bytes(), &limits).unwrap();
+        let mut draft =
+            Draft::check(Signal::Logs, checked.into_bytes(), &limits, &self.tails).unwrap();
+        self.classify.run(&mut draft, &mut Scratch::default());
+        ["ai.classification", "ai.tier", "ai.reason", "ai.degraded"]
+            .map(|key| draft.attribute(0, key.as_bytes()).map(text_of).unwrap_or_default())
+    }
+
+    /// The one question that waits.
+    fn question(&self) -> Question {
+        let mut taken = self.tier().asker.take(10);
+        assert_eq!(taken.len(), 1);
+        taken.remove(0)
+    }
+
+    fn answer(&self, template: TemplateId, class: Class) {
+        self.tier().verdicts.put(Arc::new(Verdict {
+            template,
+            class,
+            confidence: 0.9,
+            reason: "a pump that stands still".to_owned(),
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            prompt: 0,
+            cost: Micros(1),
+        }));
+        self.tier().asker.settle([template]);
+    }
+}
+
+#[test]
+fn records_go_on_with_their_local_label_until_a_verdict_raises_it() {
+    let lab = Lab::new();
+    let local = lab.label("pump 7 of user jane@example.org stands", 9);
+    assert_eq!([&*local[0], &*local[1]], ["info", "rules"]);
+    assert_eq!(lab.label("pump 8 of user jane@example.org stands", 9), local);
+    let question = lab.question();
+    assert!(!question.text.as_str().contains("jane"), "{}", question.text.as_str());
+    lab.answer(question.template, Class::Critical);
+    let raised = lab.label("pump 9 of user jane@example.org stands", 9);
+    assert_eq!(raised[..3], ["critical", "llm", "a pump that stands still"]);
+    lab.tier().verdicts.forget(question.template);
+    assert_eq!(lab.label("pump 7 of user jane@example.org stands", 9), local);
+}
+
+#[test]
+fn a_verdict_never_lowers_and_firm_rules_are_not_questioned() {
+    let lab = Lab::new();
+    let firm = lab.label("attack on gate 3", 9);
+    assert_eq!(firm[0], "critical");
+    assert!(lab.tier().asker.is_empty());
+    let local = lab.label("pump stands", 9);
+    lab.answer(lab.question().template, Class::Info);
+    assert_eq!(lab.label("pump stands", 9), local);
+}
+
+#[test]
+fn at_the_budget_records_say_that_nobody_was_asked() {
+    let lab = Lab::new();
+    let local = lab.label("pump stands", 9);
+    lab.tier().degraded.begin(&"".into(), true);
+    let degraded = lab.label("pump stands", 9);
+    assert_eq!((&degraded[..3], &*degraded[3]), (&local[..3], "budget"));
+    lab.answer(lab.question().template, Class::Info);
+    assert_eq!(lab.label("pump stands", 9), local, "a verdict that is there counts");
+}
+
+#[test]
+fn a_template_that_rests_is_asked_about_by_a_later_record() {
+    let lab = Lab::new();
+    lab.label("pump stands", 9);
+    let question = lab.question();
+    lab.tier().asker.rest([question.template], Duration::from_mins(1));
+    assert_eq!(lab.tier().asker.offer(question), Offered::Resting);
+    lab.tier().asker.wake(Duration::from_mins(1));
+    for _ in 0..RETRY_EVERY {
+        lab.label("pump stands", 9);
+    }
+    lab.question();
+}
