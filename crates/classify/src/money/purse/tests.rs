@@ -196,19 +196,24 @@ struct Attempt {
     /// In percent of `most`; what is lost is never settled.
     cost: u64,
     is_lost: bool,
+    /// The process dies before anything is settled.
+    is_killed: bool,
     /// Days that pass before it.
     days: u64,
 }
 
 fn attempt() -> impl Strategy<Value = Attempt> {
-    (0..3_u8, 1..400_u64, 0..=100_u64, any::<bool>(), prop_oneof![9 => Just(0), 1 => 1..3_u64])
-        .prop_map(|(tenant, most, cost, is_lost, days)| Attempt {
+    let days = prop_oneof![9 => Just(0), 1 => 1..3_u64];
+    (0..3_u8, 1..400_u64, 0..=100_u64, any::<(bool, bool)>(), days).prop_map(
+        |(tenant, most, cost, (is_lost, is_killed), days)| Attempt {
             tenant,
             most,
             cost,
             is_lost,
+            is_killed,
             days,
-        })
+        },
+    )
 }
 
 proptest! {
@@ -236,7 +241,10 @@ proptest! {
                     for name in ["all".to_owned(), tenant] {
                         *billed.entry((purse.today(), name)).or_default() += cost;
                     }
-                    if !attempt.is_lost && purse.settle(reservation, Micros(cost)).is_err() {
+                    let is_settled = !attempt.is_killed && !attempt.is_lost;
+                    let is_broken =
+                        is_settled && purse.settle(reservation, Micros(cost)).is_err();
+                    if attempt.is_killed || is_broken {
                         purse = reopened(&inner, &clock);
                     }
                 }
