@@ -129,6 +129,11 @@ fn records_flow_on_local_labels_and_later_ones_are_raised() {
     });
     let stored: Vec<String> = classes(&bessemer, "attack");
     assert_eq!(stored, ["critical"]);
+    let (_, standing) = get(bessemer.admin, "/api/v1/llm").unwrap();
+    let standing: serde_json::Value = serde_json::from_str(&standing).unwrap();
+    let standing = &standing["bessemer.processor.classify.all"];
+    assert_eq!(standing["providers"][0]["up"], true, "{standing}");
+    assert_eq!(standing["spent_today"], "0", "a server of one's own is free");
     let asked = provider.requests();
     assert_eq!(bessemer.stop(), 0);
     bessemer.start();

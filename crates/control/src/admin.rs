@@ -84,6 +84,7 @@ fn routes(admin: Admin) -> Router {
         .route("/api/v1/compliance", get(compliance))
         .merge(replays::routes())
         .route("/api/v1/cost", get(cost))
+        .route("/api/v1/llm", get(llm))
         .route("/api/v1/templates", get(templates))
         .route("/api/v1/rules", get(rules))
         .route("/api/v1/explain", get(explain))
@@ -123,6 +124,10 @@ async fn explain(State(admin): State<Admin>, Query(query): Query<ExplainQuery>) 
         return problem(StatusCode::BAD_REQUEST, "severity is a number from 0 to 24");
     }
     axum::Json(admin.services.explain(&query.message, query.severity)).into_response()
+}
+
+async fn llm(State(admin): State<Admin>) -> Response {
+    axum::Json(admin.services.reports("llm")).into_response()
 }
 
 #[derive(Deserialize)]

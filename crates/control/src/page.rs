@@ -18,6 +18,7 @@ pub(crate) async fn index(State(admin): State<Admin>) -> String {
          /api/v1/dead-letters  ?destination=...&status=400&reason=...&where=...&limit=...\n\
          /api/v1/replays\n\
          /api/v1/cost\n\
+         /api/v1/llm\n\
          /api/v1/templates\n\
          /api/v1/rules\n\
          /api/v1/explain   ?message=...&severity=17\n\

@@ -27,7 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::member::Member;
-use super::tier::{members, purse};
+use super::tier::{Standing, members, purse};
 use crate::money::{Amount, Micros, Price};
 use relay::Relay;
 use serve::Front;
@@ -160,7 +160,16 @@ fn begin(settings: Settings, context: &Context, tasks: &Tasks) -> Result<(), Sta
     tracing::info!(component = %context.id, %address, "the LLM router listens");
     let limits = settings.http.limits.body(settings.max_request_body_size.as_usize());
     let keys = settings.api_keys.clone();
-    let relay = Relay::new(settings, context, members, purse(context)?, tasks.clone())
+    let purse = purse(context)?;
+    let standing = Standing {
+        payer: context.id.clone(),
+        daily_budget: settings.daily_budget.0,
+        purse: Arc::clone(&purse),
+        members: members.clone(),
+        degraded: None,
+    };
+    context.services.publish_report("llm", &context.id, Arc::new(standing));
+    let relay = Relay::new(settings, context, members, purse, tasks.clone())
         .map_err(|error| failed(error.problem, &error.remedy))?;
     let front = Front { keys, limits, bodies: context.bodies.clone(), relay: Arc::new(relay) };
     bound.serve(Arc::new(front), tasks);

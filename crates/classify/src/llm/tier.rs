@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bessemer_config::value::Reference;
 use bessemer_pipeline::receiver::StartError;
+use bessemer_pipeline::services::Report;
 use bessemer_pipeline::{Context, SettingsError};
 use bessemer_runtime::{Span, Tasks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::ask::{Asker, QUESTIONS_MAX, TemplateId, VERDICTS_DEFAULT, Verdicts};
@@ -20,7 +22,7 @@ use crate::cache::Caches;
 use crate::cache::durable::Durable;
 use crate::cache::redis::{Redis, Settings as CacheSettings};
 use crate::cache::shared::Guarded;
-use crate::money::{Amount, Micros, Purse};
+use crate::money::{Account, Amount, Micros, Purse};
 
 /// Providers of one tier at most.
 const PROVIDERS_MAX: usize = 16;
@@ -162,10 +164,51 @@ impl Tier {
             tenant_daily_budget: settings.tenant_daily_budget.map(|amount| amount.0),
         };
         let asked = (self.asker.clone(), caches);
-        let engine = Engine::new(plan, asked, purse(context)?, members, fences, (clock, metrics));
+        let purse = purse(context)?;
+        let standing = Standing {
+            payer: context.id.clone(),
+            daily_budget: settings.daily_budget.0,
+            purse: Arc::clone(&purse),
+            members: members.clone(),
+            degraded: Some(Arc::clone(&self.degraded)),
+        };
+        context.services.publish_report("llm", &context.id, Arc::new(standing));
+        let engine = Engine::new(plan, asked, purse, members, fences, (clock, metrics));
         let engine = engine.with_degraded(Arc::clone(&self.degraded));
         tasks.spawn(Arc::new(engine).run(tasks.clone()));
         Ok(())
+    }
+}
+
+/// Where a tier or a router stands today, for the admin API.
+pub(crate) struct Standing {
+    pub(crate) payer: String,
+    pub(crate) daily_budget: Micros,
+    pub(crate) purse: Arc<Purse>,
+    pub(crate) members: Vec<Arc<Member>>,
+    pub(crate) degraded: Option<Arc<Degraded>>,
+}
+
+impl Report for Standing {
+    fn report(&self) -> Value {
+        let spent = |kind: &str, name: &str| {
+            self.purse.spent(&Account::new(kind, name, None).name).to_string()
+        };
+        let providers = self.members.iter().map(|member| {
+            let terms = member.terms();
+            json!({
+                "id": terms.id, "model": member.model(), "priority": terms.priority,
+                "up": member.is_up(), "spent_today": spent("provider", &terms.id),
+                "daily_budget": terms.daily_budget.map(|budget| budget.to_string())
+            })
+        });
+        let degraded = self.degraded.as_ref().is_some_and(|degraded| degraded.holds(""));
+        json!({
+            "spent_today": spent("payer", &self.payer),
+            "daily_budget": self.daily_budget.to_string(),
+            "degraded": degraded.then_some("budget"),
+            "providers": providers.collect::<Vec<_>>()
+        })
     }
 }
 
