@@ -112,7 +112,9 @@ impl Tier {
     /// The tier of the component that `context` is of; it begins to ask when the process starts.
     pub fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
         check(settings)?;
-        let redis = settings.cache.as_ref().map(Redis::new).transpose()?;
+        let redis = settings.cache.as_ref().map(Redis::new).transpose();
+        let redis = redis
+            .map_err(|error| SettingsError { path: format!("llm.{}", error.path), ..error })?;
         let tier = Self {
             asker: Asker::new(QUESTIONS_MAX),
             verdicts: Arc::new(Verdicts::new(settings.cache_size)),
@@ -266,5 +268,37 @@ fn not_started(context: &Context, problem: &dyn std::fmt::Display) -> StartError
         component: context.id.clone(),
         problem: format!("the LLM tier cannot begin: {problem}"),
         remedy: "check the data directory".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut Settings)) -> String {
+        let provider = Reference { node: "bessemer.llm.local.own".into(), export: String::new() };
+        let mut settings = Settings::of(vec![provider]);
+        change(&mut settings);
+        Tier::new(&settings, &Context::detached().of("c")).unwrap_err().path
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_setting() {
+        assert_eq!(refused(|settings| settings.providers.clear()), "llm.providers");
+        assert_eq!(refused(|settings| settings.batch = 51), "llm.batch");
+        assert_eq!(refused(|settings| settings.ask_below = 1.5), "llm.ask_below");
+        assert_eq!(refused(|settings| settings.cache_size = 0), "llm.cache_size");
+        let cache = serde_json::json!({ "url": "http://nowhere" });
+        let cache: CacheSettings = serde_json::from_value(cache).unwrap();
+        assert_eq!(refused(|settings| settings.cache = Some(cache)), "llm.cache.url");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_no_llm_ends_the_start_with_the_remedy() {
+        let context = Context::detached().of("c");
+        let provider = Reference { node: "bessemer.llm.local.own".into(), export: String::new() };
+        drop(Tier::new(&Settings::of(vec![provider]), &context).unwrap());
+        let error = context.services.start(&Tasks::new()).await.unwrap_err();
+        assert!(error.problem.contains("bessemer.llm.local.own is not an LLM"), "{error}");
     }
 }
