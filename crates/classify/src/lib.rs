@@ -14,6 +14,7 @@ pub mod rules;
 #[cfg(test)]
 mod samples;
 mod scan;
+pub mod sorter;
 pub mod templates;
 
 use bessemer_pipeline::catalog::{ALL_SIGNALS, Build, Role, Row, Stability, schema_of};
@@ -35,6 +36,18 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<classify::Settings>,
         build: classify::build,
+    },
+    Row {
+        name: "bessemer.sorter",
+        aliases: &[],
+        role: Role::Extension,
+        signals: &[],
+        stability: Stability::Preview,
+        summary: "Answers over HTTP which class a record has, with a confidence and the reason.",
+        example: sorter::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<sorter::Settings>,
+        build: sorter::build,
     },
     provider(
         "bessemer.llm.xai",

@@ -1,6 +1,6 @@
 //! What was said of a body, remembered by the hash of the body with its digits masked.
 //!
-//! The hash takes one pass, eight bytes at a time; all digits but a lone zero are one and the same
+//! The hash takes one pass, sixteen bytes at a time; all digits but a lone zero are one and the same
 //! to it, as they are to the model. The memory is a table of fixed size in which a newer body takes
 //! the place of an older one. An entry is one atomic word, so workers share the table without a lock
 //! and a look-up allocates nothing.
@@ -71,21 +71,31 @@ fn tag(hash: u64) -> u64 {
     hash & (u64::MAX >> NUMBER_BITS)
 }
 
-/// The hash of a body in which all digits but lone zeros are the same.
+/// The hash of a body in which all digits but lone zeros are the same. Two sums take eight bytes
+/// each in turn, so that neither waits for the other.
 fn masked_hash(body: &[u8], seed: u64) -> u64 {
-    let (chunks, rest) = body.as_chunks::<8>();
-    let mut hash = seed ^ (body.len() as u64);
+    let (pairs, rest) = body.as_chunks::<16>();
+    let (mut even, mut odd) = (seed ^ (body.len() as u64), seed.rotate_left(32));
     let mut digit_before = 0;
-    for chunk in chunks {
-        let (masked, digit) = masked_word(u64::from_le_bytes(*chunk), digit_before);
-        (hash, digit_before) = (mix(hash, masked), digit);
+    for pair in pairs {
+        (even, odd, digit_before) = take(*pair, even, odd, digit_before);
     }
-    let mut last = [0; 8];
+    let mut last = [0; 16];
     last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    hash = mix(hash, masked_word(u64::from_le_bytes(last), digit_before).0);
+    (even, odd, _) = take(last, even, odd, digit_before);
+    let mut hash = mix(even, odd.rotate_left(23));
     hash ^= hash >> 29;
     hash = hash.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash ^ (hash >> 32)
+}
+
+#[inline]
+fn take(pair: [u8; 16], even: u64, odd: u64, digit_before: u64) -> (u64, u64, u64) {
+    let both = u128::from_le_bytes(pair);
+    let word = |shift: u32| u64::try_from(both >> shift & u128::from(u64::MAX)).unwrap_or_default();
+    let (first, digit) = masked_word(word(0), digit_before);
+    let (second, digit) = masked_word(word(64), digit);
+    (mix(even, first), mix(odd, second), digit)
 }
 
 /// Eight bytes with their digits masked; also whether the last of them is a digit. A zero is lone

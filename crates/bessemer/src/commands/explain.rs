@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bessemer_classify::classify::explain::{Explainer, Explanation};
+use bessemer_classify::classify::explain::{Explainer, Explanation, Question};
 use bessemer_classify::classify::{ModelSettings, Settings, TemplateSettings};
 use bessemer_pipeline::Context;
 
@@ -26,7 +26,12 @@ pub(crate) fn explain(arguments: &Explain) -> anyhow::Result<ExitCode> {
         ..Settings::default()
     };
     let explainer = Explainer::new(&settings, &Context::detached())?;
-    let found = explainer.explain(&arguments.message, arguments.severity);
+    let attributes = serde_json::Map::new();
+    let found = explainer.explain(&Question {
+        body: &arguments.message,
+        severity: arguments.severity,
+        attributes: &attributes,
+    });
     let found = found.context("the message is longer than a record may be")?;
     let text = if arguments.json {
         format!("{}\n", serde_json::to_string_pretty(&found)?)

@@ -95,11 +95,18 @@ impl<'a> Encoder<'a> {
         let mut by_word = BTreeMap::new();
         for own in &rule.words {
             if let Ok(word) = words.binary_search(&own.to_ascii_lowercase()) {
-                let reason = format!("rule {}: body contains \"{own}\"", rule.name);
-                by_word.insert(word, label(&reason));
+                by_word.insert(word, label(&rule_reason(rule, Some(own))));
             }
         }
-        RuleLabels { plain: label(&format!("rule {}{}", rule.name, conditions(rule))), by_word }
+        RuleLabels { plain: label(&rule_reason(rule, None)), by_word }
+    }
+}
+
+/// Names the rule and the word it found, else its conditions.
+pub(super) fn rule_reason(rule: &RuleSettings, word: Option<&str>) -> String {
+    match word {
+        Some(word) => format!("rule {}: body contains \"{word}\"", rule.name),
+        None => format!("rule {}{}", rule.name, conditions(rule)),
     }
 }
 

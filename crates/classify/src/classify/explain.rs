@@ -1,14 +1,17 @@
 //! Why a message has its label: the rule with what it matched, or the words the model went by.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bessemer_pipeline::services::Explain;
 use bessemer_pipeline::{Context, SettingsError};
-use bessemer_record::{Draft, Limits, Signal, Tails, json};
+use bessemer_record::json::from_otlp_json;
+use bessemer_record::{Draft, Limits, Signal, Tails};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::encode::Label;
+use super::encode::{Label, rule_reason};
+use super::judge::model_reason;
 use super::settings::Settings;
 use super::{Classify, FIRM};
 use crate::class::Class;
@@ -24,6 +27,8 @@ pub struct Explanation {
     pub confidence: f64,
     /// Which tier decided: `rules` or `model`.
     pub tier: &'static str,
+    /// The sentence in `ai.reason`.
+    pub reason: String,
     /// The rule that decided, or that the model overruled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<MatchedRule>,
@@ -72,6 +77,18 @@ pub struct Opinion {
     pub confidence_without_words: f32,
 }
 
+/// A log record whose label is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Its body.
+    pub body: &'a str,
+    /// Its severity number, zero for none.
+    pub severity: u8,
+    /// Its attributes, which stand for those of its resource too; values that are no text, number or
+    /// truth value are left out.
+    pub attributes: &'a Map<String, Value>,
+}
+
 /// A component's answers to why.
 #[derive(Debug)]
 pub struct Explainer(Arc<Classify>);
@@ -86,11 +103,10 @@ impl Explainer {
         Self(Arc::clone(classify))
     }
 
-    /// Why a log record with this body and severity number has its label; `None` for a body that is
-    /// longer than a record may be.
-    pub fn explain(&self, body: &str, severity: u8) -> Option<Explanation> {
-        let classify = &*self.0;
-        let draft = draft_of(body, severity)?;
+    /// Why a log record has its label; `None` for one that is longer than a record may be.
+    pub fn explain(&self, question: &Question<'_>) -> Option<Explanation> {
+        let (classify, body) = (&*self.0, question.body);
+        let draft = draft_of(question)?;
         let folded = body.to_ascii_lowercase();
         let mut words = Vec::new();
         if let Some(scan) = &classify.scan {
@@ -104,6 +120,10 @@ impl Explainer {
             class: rules.class,
             confidence: rule.map_or(classify.default_confidence, |rule| rule.confidence),
             tier: "rules",
+            reason: rule.map_or_else(
+                || "no rule matches".to_owned(),
+                |rule| rule_reason(rule, word_in(rule, &folded).map(|(word, _)| word)),
+            ),
             rule: rule.map(|rule| matched(classify, rules, rule, body)),
             template: judge.and_then(|judge| judge.template_of(body.as_bytes())),
             model,
@@ -113,6 +133,7 @@ impl Explainer {
             && f64::from(model.confidence) > rules.overruled_above
         {
             explanation.tier = "model";
+            explanation.reason = model_reason(&model.name, &model.words);
             explanation.class = model.class;
             explanation.confidence = f64::from(model.confidence);
         }
@@ -122,31 +143,52 @@ impl Explainer {
 
 impl Explain for Explainer {
     fn explain(&self, message: &str, severity: u8) -> Value {
-        serde_json::json!(Self::explain(self, message, severity))
+        let attributes = Map::new();
+        let question = Question { body: message, severity, attributes: &attributes };
+        json!(Self::explain(self, &question))
     }
 }
 
 /// A batch of one log record.
-fn draft_of(body: &str, severity: u8) -> Option<Draft> {
-    let request = serde_json::json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [
-        { "severityNumber": severity, "body": { "stringValue": body } },
-    ] }] }] });
+fn draft_of(question: &Question<'_>) -> Option<Draft> {
+    let attributes: Vec<Value> = question.attributes.iter().filter_map(attribute).collect();
+    let request = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{
+        "severityNumber": question.severity,
+        "body": { "stringValue": question.body },
+        "attributes": attributes,
+    }] }] }] });
     let limits = Limits::default();
     let text = request.to_string();
-    let checked = json::from_otlp_json(Signal::Logs, text.as_bytes(), &limits).ok()?;
+    let checked = from_otlp_json(Signal::Logs, text.as_bytes(), &limits).ok()?;
     Some(Draft::from_checked(&checked, &Tails::none()))
 }
 
-fn matched(classify: &Classify, label: Label, rule: &RuleSettings, body: &str) -> MatchedRule {
-    let folded = body.to_ascii_lowercase();
-    let word = rule.words.iter().find_map(|word| {
+fn attribute((key, value): (&String, &Value)) -> Option<Value> {
+    let kind = match value {
+        Value::String(_) => "stringValue",
+        Value::Bool(_) => "boolValue",
+        Value::Number(number) if number.is_i64() => "intValue",
+        Value::Number(_) => "doubleValue",
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    Some(json!({ "key": key, "value": { kind: value } }))
+}
+
+/// The first word of a rule in a folded body, and where.
+fn word_in<'r>(rule: &'r RuleSettings, folded: &str) -> Option<(&'r str, Range<usize>)> {
+    let found = rule.words.iter().filter_map(|word| {
         let start = folded.find(&word.to_ascii_lowercase())?;
-        Some(start..start + word.len())
+        Some((&**word, start..start + word.len()))
     });
+    found.min_by_key(|(_, range)| range.end)
+}
+
+fn matched(classify: &Classify, label: Label, rule: &RuleSettings, body: &str) -> MatchedRule {
+    let word = word_in(rule, &body.to_ascii_lowercase()).map(|(_, range)| range);
     let compiled = classify.rules.get(usize::from(label.rule).wrapping_sub(1));
     let regex = compiled.and_then(|rule| rule.regex.as_ref());
     let found = regex.and_then(|regex| regex.find(body.as_bytes())).map(|found| found.range());
-    let span = |range: std::ops::Range<usize>| Span {
+    let span = |range: Range<usize>| Span {
         text: body.get(range.clone()).unwrap_or_default().to_owned(),
         start: range.start,
         end: range.end,

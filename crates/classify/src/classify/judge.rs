@@ -22,7 +22,7 @@ use crate::class::Class;
 use crate::llm::Local;
 use crate::memo::{Memo, NUMBER_MAX};
 use crate::model::text::TEXT_BYTES_MAX;
-use crate::model::{Model, file};
+use crate::model::{Model, Named, file};
 use crate::templates::mask::mask;
 use crate::templates::{Seen, Shown, TemplateId, Templates};
 
@@ -164,8 +164,7 @@ impl Judge {
         let mut learned = self.learned.lock();
         let (template, seen) = match &mut learned.templates {
             Some(templates) => {
-                let is_telling =
-                    |word: &[u8]| self.model.as_ref().is_some_and(|model| model.is_telling(word));
+                let is_telling = |word: &[u8]| self.is_telling(word);
                 let (id, seen) = templates.find(buffer, &is_telling);
                 (Some(id), seen)
             }
@@ -219,12 +218,13 @@ impl Judge {
     ) -> Option<(Label, Vec<(String, Value)>)> {
         let mut attributes = match (key.model, &self.model) {
             (Some((class, hundredths)), Some(model)) => {
+                let name = &model.report().name;
                 let said = Said {
                     class,
                     confidence: f64::from(hundredths) / 100.0,
                     tier: "model",
-                    reason: &reason(model, text, severity, class),
-                    model: Some(&model.report().name),
+                    reason: &model_reason(name, &model.explain(text, severity, class)),
+                    model: Some(name),
                 };
                 said.attributes(&self.names)
             }
@@ -322,11 +322,9 @@ fn beside(severity: u8, rules: Label) -> u64 {
     u64::from(severity) << 32 | u64::from(rules.tail.index())
 }
 
-/// Names the words that spoke most for the class in the first body that got the label.
-fn reason(model: &Model, text: &str, severity: u8, class: Class) -> String {
-    let name = &model.report().name;
-    let named = model.explain(text, severity, class);
-    let words: Vec<String> = named.iter().map(|named| format!("{:?}", named.text)).collect();
+/// Names the words that spoke most for the class, in the first body that got the label.
+pub(super) fn model_reason(name: &str, words: &[Named]) -> String {
+    let words: Vec<String> = words.iter().map(|named| format!("{:?}", named.text)).collect();
     if words.is_empty() {
         return format!("model {name}: shape of the body");
     }

@@ -1,5 +1,6 @@
 //! Labels of the default rules and of own ones.
 
+use super::explain::Question;
 use super::*;
 use bessemer_pipeline::Scratch;
 use bessemer_record::{Limits, Signal, json};
@@ -320,14 +321,15 @@ proptest! {
         let settings = Settings { rule: rules.collect(), ..Settings::default() };
         let explain = |settings: &Settings| {
             let explainer = Explainer::new(settings, &Context::detached()).unwrap();
-            explainer.explain(&body, severity).unwrap()
+            let attributes = serde_json::Map::new();
+            let question = Question { body: &body, severity, attributes: &attributes };
+            explainer.explain(&question).unwrap()
         };
         let found = explain(&settings);
         let labelled = labels(&settings, Signal::Logs, &logs(&[log(&body, severity)]));
         prop_assert_eq!(found.class.as_str(), &*labelled[0][0]);
         if let Some(matched) = &found.rule {
-            let reason = format!("rule {}", matched.name);
-            prop_assert!(labelled[0][3].starts_with(&reason));
+            prop_assert!(labelled[0][3].starts_with(&format!("rule {}", matched.name)), "{:?}", found);
             for span in &matched.spans {
                 prop_assert_eq!(body.get(span.start..span.end), Some(&*span.text));
             }

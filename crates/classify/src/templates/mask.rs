@@ -18,50 +18,85 @@ pub const BODY_BYTES_MAX: usize = 1024;
 pub fn mask(body: &[u8], masked: &mut Vec<u8>) -> u64 {
     masked.clear();
     let body = body.get(..body.len().min(BODY_BYTES_MAX)).unwrap_or_default();
-    let mut letters = 0_u64;
-    let mut rest = body;
-    while let Some(first) = rest.first() {
-        let length = rest.iter().position(|byte| is_separator(*byte) != is_separator(*first));
-        let (run, behind) = rest.split_at(length.unwrap_or(rest.len()));
-        rest = behind;
-        if is_separator(*first) {
-            masked.extend_from_slice(run);
-            continue;
-        }
-        let (chunk, marks) = split_marks(run);
-        if is_variable(chunk) {
-            masked.extend_from_slice(WILD.as_bytes());
-            letters = with_letters(letters, chunk);
+    let mut letters = 0;
+    let mut chunk = Chunk::default();
+    for (at, byte) in body.iter().enumerate() {
+        let kind = kind_of(*byte);
+        if kind & SEPARATOR == 0 {
+            chunk.slashes += u32::from(*byte == b'/');
+            chunk.kinds |= kind;
         } else {
-            masked.extend_from_slice(chunk);
+            let own = body.get(chunk.start..at).unwrap_or_default();
+            letters = chunk.write(own, letters, masked);
+            masked.push(*byte);
+            chunk = Chunk { start: at + 1, ..Chunk::default() };
         }
-        masked.extend_from_slice(marks);
     }
+    let own = body.get(chunk.start..).unwrap_or_default();
+    letters = chunk.write(own, letters, masked);
     xxh3_64(masked) ^ letters
 }
 
 /// What stands between chunks.
-const fn is_separator(byte: u8) -> bool {
-    matches!(
-        byte,
-        b' ' | b'\t'
-            | b'\r'
-            | b'\n'
-            | b'"'
-            | b'\''
-            | b'('
-            | b')'
-            | b'['
-            | b']'
-            | b'{'
-            | b'}'
-            | b'<'
-            | b'>'
-            | b','
-            | b';'
-            | b'='
-            | b'|'
-    )
+const SEPARATOR: u8 = 1;
+const DIGIT: u8 = 2;
+/// What numbers, addresses and hexadecimal identifiers do not have.
+const FOREIGN: u8 = 4;
+
+/// The kind of each byte.
+#[expect(clippy::indexing_slicing, reason = "a constant is made when this is compiled")]
+const KINDS: [u8; 256] = {
+    let mut kinds = [FOREIGN; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "the loop ends at 256")]
+        let own = byte as u8;
+        kinds[byte] = match own {
+            b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'(' | b')' | b'[' | b']' | b'{'
+            | b'}' | b'<' | b'>' | b',' | b';' | b'=' | b'|' => SEPARATOR,
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' | b'x' | b'X' | b':' | b'.' | b'-' | b'+' | b'/' => 0,
+            _ => FOREIGN,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+#[inline]
+fn kind_of(byte: u8) -> u8 {
+    KINDS.get(usize::from(byte)).copied().unwrap_or(FOREIGN)
+}
+
+/// What is known of the chunk that is being read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chunk {
+    start: usize,
+    kinds: u8,
+    slashes: u32,
+}
+
+impl Chunk {
+    /// Writes the chunk, which is `own`, as it stands in the masked text.
+    #[inline]
+    fn write(self, own: &[u8], letters: u64, masked: &mut Vec<u8>) -> u64 {
+        let may_vary = self.kinds & DIGIT != 0 || self.slashes > 1;
+        if !may_vary {
+            masked.extend_from_slice(own);
+            return letters;
+        }
+        let (own, marks) = split_marks(own);
+        let is_path = self.slashes > 1 && own.first() == Some(&b'/');
+        let letters = if is_path || (self.kinds & DIGIT != 0 && own != b"0") {
+            masked.extend_from_slice(WILD.as_bytes());
+            if self.kinds & FOREIGN == 0 { letters } else { with_letters(letters, own) }
+        } else {
+            masked.extend_from_slice(own);
+            letters
+        };
+        masked.extend_from_slice(marks);
+        letters
+    }
 }
 
 fn split_marks(run: &[u8]) -> (&[u8], &[u8]) {
@@ -70,19 +105,8 @@ fn split_marks(run: &[u8]) -> (&[u8], &[u8]) {
     run.split_at(end)
 }
 
-fn is_variable(chunk: &[u8]) -> bool {
-    let slashes = chunk.iter().filter(|byte| **byte == b'/').take(2).count();
-    (chunk.first() == Some(&b'/') && slashes == 2)
-        || (chunk != b"0" && chunk.iter().any(u8::is_ascii_digit))
-}
-
+/// Takes in the letters of a chunk that is more than a number.
 fn with_letters(letters: u64, chunk: &[u8]) -> u64 {
-    let is_of_number = |byte: &u8| {
-        byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b':' | b'.' | b'-' | b'+' | b'/')
-    };
-    if chunk.iter().all(is_of_number) {
-        return letters;
-    }
     let own = chunk.iter().filter(|byte| byte.is_ascii_alphabetic());
     own.fold(letters.rotate_left(17) ^ 0x9e37, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
