@@ -26,6 +26,7 @@ mod redirects;
 mod replay;
 #[path = "../support/sink.rs"]
 mod sink;
+mod sorter;
 mod spill;
 mod tools;
 mod validate;

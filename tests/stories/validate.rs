@@ -64,3 +64,41 @@ otelcol.exporter.otlp "second" {{
     );
     assert!(said.contains("check the port of the endpoint"), "{said}");
 }
+
+/// Scenario: a router names a receiver as its LLM, one port is to be opened twice, and a sorter
+/// would let everyone in.
+/// Promise: `validate` tells all of it, since `run` would not start.
+#[test]
+fn what_would_end_a_start_beside_the_flow_is_told_before() {
+    let config = |endpoint: &str, provider: &str| {
+        format!(
+            r#"
+otelcol.receiver.otlp "in" {{
+  http {{ }}
+  output {{ }}
+}}
+bessemer.llm.local "own" {{
+  model = "m"
+}}
+bessemer.llm.router "main" {{
+  http {{ endpoint = "127.0.0.1:8010" }}
+  providers = [{provider}]
+}}
+bessemer.sorter "main" {{
+  http {{ endpoint = "{endpoint}" }}
+}}
+"#
+        )
+    };
+    let (own, other) = ("bessemer.llm.local.own", "otelcol.receiver.otlp.in");
+    for (endpoint, provider, wanted) in [
+        ("127.0.0.1:8000", own, None),
+        ("127.0.0.1:8000", other, Some("otelcol.receiver.otlp.in, which is not an LLM")),
+        ("127.0.0.1:8010", own, Some("listens on 127.0.0.1:8010, and so does")),
+        (":8000", own, Some("can be reached from other machines without a key")),
+    ] {
+        let (code, out, said) = validate(&config(endpoint, provider));
+        assert_eq!(code, i32::from(wanted.is_some()), "{out}{said}");
+        assert!(said.contains(wanted.unwrap_or_default()), "{said}");
+    }
+}

@@ -6,7 +6,7 @@ use bessemer_config::{
     Context as Reading, Diagnostic, DiskSources, Loaded, Request, Severity, Source,
     SystemEnvironment,
 };
-use bessemer_pipeline::{Built, Context};
+use bessemer_pipeline::Context;
 
 use crate::arguments::{Configs, Validate};
 use crate::{connect, keys, output, wire};
@@ -110,8 +110,7 @@ pub(crate) fn check(arguments: &Validate) -> std::io::Result<Found> {
 fn occupied(graph: &bessemer_config::Graph, wired: &wire::Wired) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (id, component) in &wired.built {
-        let Built::Receiver { listens, .. } = component else { continue };
-        for endpoint in listens {
+        for endpoint in component.listens() {
             let Err(error) = std::net::TcpListener::bind(endpoint) else { continue };
             let at = graph.node(id).map(|node| node.at.clone()).unwrap_or_default();
             let message = format!("{id} cannot listen on {endpoint}: {error}");

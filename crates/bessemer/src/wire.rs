@@ -39,6 +39,9 @@ pub(crate) fn wire(graph: &Graph, context: &Context) -> Result<Wired, Vec<Diagno
             Err(BuildError::Value(error)) => findings.push(of_value(node, &error)),
         }
     }
+    for (id, error) in context.services.check() {
+        findings.extend(graph.node(&id).map(|node| of_value(node, &error)));
+    }
     findings.extend(shared_ports(graph, &built));
     if !findings.is_empty() {
         return Err(findings);
@@ -87,13 +90,12 @@ fn of_plan(graph: &Graph, error: &PlanError) -> Diagnostic {
     Diagnostic::error(Code::Wiring, &at, error.to_string())
 }
 
-/// Two receivers on one endpoint.
+/// Two components on one endpoint.
 fn shared_ports(graph: &Graph, built: &BTreeMap<String, Built>) -> Vec<Diagnostic> {
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     let mut findings = Vec::new();
     for (id, component) in built {
-        let Built::Receiver { listens, .. } = component else { continue };
-        for endpoint in listens.iter().filter(|endpoint| !endpoint.ends_with(":0")) {
+        for endpoint in component.listens().iter().filter(|endpoint| !endpoint.ends_with(":0")) {
             let Some(owner) = owners.insert(endpoint, id) else { continue };
             let at = graph.node(id).map(|node| node.at.clone()).unwrap_or_default();
             let message = format!("{id} listens on {endpoint}, and so does {owner}");

@@ -5,6 +5,7 @@ pub mod cache;
 pub mod class;
 pub mod classify;
 pub mod dataset;
+mod door;
 pub mod evaluate;
 pub mod llm;
 pub mod memo;

@@ -13,13 +13,14 @@ use bessemer_config::Settings as RawSettings;
 use bessemer_net::listen;
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::receiver::StartError;
-use bessemer_pipeline::{Built, Context, SettingsError};
+use bessemer_pipeline::{Built, Context};
 use bessemer_runtime::{ByteSize, Secret, Tasks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::classify::explain::Explainer;
 use crate::classify::{ModelSettings, Settings as Rules};
+use crate::door::{self, Keys};
 use crate::rules::RuleSettings;
 use answer::Front;
 
@@ -78,9 +79,8 @@ fn yes() -> bool {
 /// Builds the component.
 pub(crate) fn build(raw: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(raw)?;
-    if settings.api_keys.iter().any(|key| key.expose().is_empty()) {
-        return Err(SettingsError::new("api_keys", "has an empty key", "remove it").into());
-    }
+    let keys = Keys::new(&settings.api_keys)?;
+    let listens = door::check(&settings.http, &keys)?;
     let rules = Rules {
         rule: settings.rule.clone(),
         rule_files: settings.rule_files.clone(),
@@ -91,33 +91,23 @@ pub(crate) fn build(raw: &RawSettings, context: &Context) -> Result<Built, Build
     let explainer = Explainer::new(&rules, context)?;
     let world = context.clone();
     context.services.on_start(move |tasks| {
-        Box::pin(std::future::ready(begin(&settings, explainer, &world, &tasks).map(|_| ())))
+        Box::pin(std::future::ready(begin(&settings, keys, explainer, &world, &tasks).map(|_| ())))
     });
-    Ok(Built::Extension)
+    Ok(Built::Extension { listens })
 }
 
 /// Listens until the tasks are cancelled; says where.
 fn begin(
     settings: &Settings,
+    keys: Keys,
     explainer: Explainer,
     context: &Context,
     tasks: &Tasks,
 ) -> Result<std::net::SocketAddr, StartError> {
-    let failed = |problem: String, remedy: &str| StartError {
-        component: context.id.clone(),
-        problem,
-        remedy: remedy.to_owned(),
-    };
-    let bound = listen::bind(&context.id, &settings.http)
-        .map_err(|error| failed(error.to_string(), "choose another endpoint"))?;
+    let bound = door::open(context, &settings.http, &keys)?;
     let address = bound.local_addr();
-    if settings.api_keys.is_empty() && !address.ip().is_loopback() {
-        let problem = format!("{address} can be reached from other machines without a key");
-        return Err(failed(problem, "set api_keys, or listen on 127.0.0.1"));
-    }
-    tracing::info!(component = %context.id, %address, "the sorter listens");
     let front = Front {
-        keys: settings.api_keys.clone(),
+        keys,
         limits: settings.http.limits.body(settings.max_request_body_size.as_usize()),
         bodies: context.bodies.clone(),
         metrics: Arc::clone(&context.metrics),

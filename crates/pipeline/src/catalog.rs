@@ -128,7 +128,7 @@ pub enum Built {
         ack: Ack,
         /// How long a client waits for `ack = "delivered"`.
         ack_timeout: Duration,
-        /// Endpoints, to find two receivers on one.
+        /// Endpoints, to find two components on one.
         listens: Vec<String>,
     },
     /// A step of the fused program.
@@ -152,8 +152,28 @@ pub enum Built {
     },
     /// A named set of inputs.
     Pipeline,
-    /// Serves other components; records never pass it.
-    Extension,
+    /// Serves other components or other programs; records never pass it.
+    Extension {
+        /// Endpoints, to find two components on one.
+        listens: Vec<String>,
+    },
+}
+
+impl Built {
+    /// The endpoints on which it will listen.
+    pub fn listens(&self) -> &[String] {
+        match self {
+            Self::Receiver { listens, .. } | Self::Extension { listens } => listens,
+            Self::Step(_)
+            | Self::Route(_)
+            | Self::Derive(_)
+            | Self::Stateful(_)
+            | Self::Gate(_)
+            | Self::Assembly(..)
+            | Self::Exporter { .. }
+            | Self::Pipeline => &[],
+        }
+    }
 }
 
 impl std::fmt::Debug for Built {
@@ -168,7 +188,7 @@ impl std::fmt::Debug for Built {
             Self::Assembly(..) => "Assembly",
             Self::Exporter { .. } => "Exporter",
             Self::Pipeline => "Pipeline",
-            Self::Extension => "Extension",
+            Self::Extension { .. } => "Extension",
         })
     }
 }

@@ -176,7 +176,7 @@ impl Compiler<'_> {
                 Ok(())
             }
             Some(Built::Derive(connector)) => self.derive(id, connector, fork),
-            Some(Built::Receiver { .. } | Built::Extension) | None => Ok(()),
+            Some(Built::Receiver { .. } | Built::Extension { .. }) | None => Ok(()),
         }
     }
 

@@ -8,6 +8,7 @@ use bessemer_runtime::{BoxFuture, Tasks};
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
+use crate::catalog::SettingsError;
 use crate::receiver::StartError;
 
 /// Reports by kind and component id.
@@ -15,6 +16,9 @@ type Reports = BTreeMap<(&'static str, String), Arc<dyn Report>>;
 
 /// What components offer each other within one crate, by type and component id.
 type Offers = BTreeMap<(TypeId, String), Arc<dyn Any + Send + Sync>>;
+
+/// What is asked once every component is built.
+type Check = Box<dyn FnOnce() -> Result<(), SettingsError> + Send>;
 
 /// What runs beside the flow from start to end.
 type Job = Box<dyn FnOnce(Tasks) -> BoxFuture<'static, Result<(), StartError>> + Send>;
@@ -25,6 +29,7 @@ pub struct Services {
     event_queries: RwLock<BTreeMap<String, Arc<dyn EventQuery>>>,
     reports: RwLock<Reports>,
     offers: RwLock<Offers>,
+    checks: Mutex<Vec<(String, Check)>>,
     jobs: Mutex<Vec<Job>>,
     explains: RwLock<BTreeMap<String, Arc<dyn Explain>>>,
 }
@@ -74,6 +79,23 @@ impl Services {
         let made = Arc::new(make()?);
         offers.insert(key, Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
         Ok(made)
+    }
+
+    /// Adds what can be said of the settings of component `id` only once every component is built:
+    /// whether those that it names are what it needs.
+    pub fn on_built(
+        &self,
+        id: &str,
+        check: impl FnOnce() -> Result<(), SettingsError> + Send + 'static,
+    ) {
+        self.checks.lock().push((id.to_owned(), Box::new(check)));
+    }
+
+    /// What is wrong by those checks, with the component's id; asks each once.
+    pub fn check(&self) -> Vec<(String, SettingsError)> {
+        let checks = std::mem::take(&mut *self.checks.lock());
+        let asked = checks.into_iter().map(|(id, check)| check().map_err(|error| (id, error)));
+        asked.filter_map(Result::err).collect()
     }
 
     /// Adds work that begins when the process starts: it opens what must be open before the process
@@ -233,6 +255,17 @@ mod tests {
         let first: Result<Arc<u32>, &str> = services.shared(|| Ok(1));
         let second: Result<Arc<u32>, &str> = services.shared(|| Ok(2));
         assert_eq!((*first.unwrap(), *second.unwrap()), (1, 1));
+    }
+
+    #[test]
+    fn what_is_wrong_between_components_is_told_with_its_component() {
+        let services = Services::default();
+        let error = SettingsError::new("providers", "is none", "name one");
+        let told = error.clone();
+        services.on_built("good", || Ok(()));
+        services.on_built("bad", || Err(told));
+        assert_eq!(services.check(), [("bad".to_owned(), error)]);
+        assert_eq!(services.check(), []);
     }
 
     #[tokio::test]

@@ -182,7 +182,7 @@ fn build(raw: &RawSettings, context: &Context, kind: &Kind) -> Result<Built, Bui
     let settings: Settings = read(raw)?;
     let member = member(&settings, context, kind)?;
     context.services.offer(&context.id, Arc::new(member));
-    Ok(Built::Extension)
+    Ok(Built::Extension { listens: Vec::new() })
 }
 
 fn member(settings: &Settings, context: &Context, kind: &Kind) -> Result<Member, SettingsError> {

@@ -8,6 +8,7 @@
 //! attempt. Streams are passed on as they come.
 
 mod call;
+mod held;
 mod pipe;
 mod relay;
 mod serve;
@@ -25,12 +26,17 @@ use bessemer_pipeline::{Built, Context, SettingsError};
 use bessemer_runtime::{ByteSize, Secret, Span, Tasks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::member::Member;
-use super::tier::{Standing, members, purse};
+use super::tier::{Standing, members, members_exist, purse};
+use crate::door::{self, Keys};
 use crate::money::{Amount, Micros, Price};
 use relay::Relay;
 use serve::Front;
+
+/// Calls that settings may allow at a time.
+const CALLS_MAX: usize = 10_000;
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"bessemer.llm.local "models" {
@@ -74,6 +80,10 @@ pub struct Settings {
     /// The time one attempt has, streams included.
     #[serde(default = "default_timeout")]
     pub timeout: Span,
+    /// Calls at a time; a further one is answered with 429 and asked to come back. Each may hold an
+    /// answer of up to 32 MiB.
+    #[serde(default = "default_calls")]
+    pub calls_max: usize,
     /// The largest request.
     #[serde(default = "default_body")]
     pub max_request_body_size: ByteSize,
@@ -107,28 +117,34 @@ fn default_timeout() -> Span {
     Span(Duration::from_mins(5))
 }
 
+fn default_calls() -> usize {
+    64
+}
+
 fn default_body() -> ByteSize {
     ByteSize::mib(4)
 }
 
 pub(crate) fn build(raw: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(raw)?;
-    check(&settings)?;
+    let keys = check(&settings)?;
+    let listens = door::check(&settings.http, &keys)?;
+    members_exist("providers", &settings.providers, context);
     let world = context.clone();
     context.services.on_start(move |tasks| {
-        let begun = begin(settings, &world, &tasks);
+        let begun = begin(settings, keys, &world, &tasks);
         Box::pin(std::future::ready(begun))
     });
-    Ok(Built::Extension)
+    Ok(Built::Extension { listens })
 }
 
-fn check(settings: &Settings) -> Result<(), SettingsError> {
+fn check(settings: &Settings) -> Result<Keys, SettingsError> {
     if settings.providers.is_empty() {
         let remedy = "name bessemer.llm.* components";
         return Err(SettingsError::new("providers", "has none", remedy));
     }
-    if settings.api_keys.iter().any(|key| key.expose().is_empty()) {
-        return Err(SettingsError::new("api_keys", "has an empty key", "remove it"));
+    if !(1..=CALLS_MAX).contains(&settings.calls_max) {
+        return Err(SettingsError::new("calls_max", "is out of range", "write 1 to 10000"));
     }
     let unknown = settings.model.iter().find(|mapping| {
         !settings.providers.iter().any(|provider| provider.node == mapping.provider.node)
@@ -138,28 +154,21 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
             let problem = format!("{} is not one of the providers", mapping.provider);
             Err(SettingsError::new("model.provider", problem, "add it to `providers`"))
         }
-        None => Ok(()),
+        None => Keys::new(&settings.api_keys),
     }
 }
 
-fn begin(settings: Settings, context: &Context, tasks: &Tasks) -> Result<(), StartError> {
-    let failed = |problem: String, remedy: &str| StartError {
-        component: context.id.clone(),
-        problem,
-        remedy: remedy.to_owned(),
-    };
+fn begin(
+    settings: Settings,
+    keys: Keys,
+    context: &Context,
+    tasks: &Tasks,
+) -> Result<(), StartError> {
     let mut members = members(&settings.providers, context)?;
     members.sort_by_key(|member: &Arc<Member>| member.terms().priority);
-    let bound = listen::bind(&context.id, &settings.http)
-        .map_err(|error| failed(error.to_string(), "choose another endpoint"))?;
-    let address = bound.local_addr();
-    if settings.api_keys.is_empty() && !address.ip().is_loopback() {
-        let problem = format!("{address} can be reached from other machines without a key");
-        return Err(failed(problem, "set api_keys, or listen on 127.0.0.1"));
-    }
-    tracing::info!(component = %context.id, %address, "the LLM router listens");
+    let bound = door::open(context, &settings.http, &keys)?;
     let limits = settings.http.limits.body(settings.max_request_body_size.as_usize());
-    let keys = settings.api_keys.clone();
+    let calls = Arc::new(Semaphore::new(settings.calls_max));
     let purse = purse(context)?;
     let standing = Standing {
         payer: context.id.clone(),
@@ -169,9 +178,11 @@ fn begin(settings: Settings, context: &Context, tasks: &Tasks) -> Result<(), Sta
         degraded: None,
     };
     context.services.publish_report("llm", &context.id, Arc::new(standing));
-    let relay = Relay::new(settings, context, members, purse, tasks.clone())
-        .map_err(|error| failed(error.problem, &error.remedy))?;
-    let front = Front { keys, limits, bodies: context.bodies.clone(), relay: Arc::new(relay) };
+    let relay = Relay::new(settings, context, members, purse, tasks.clone()).map_err(|error| {
+        StartError { component: context.id.clone(), problem: error.problem, remedy: error.remedy }
+    })?;
+    let front =
+        Front { keys, limits, bodies: context.bodies.clone(), calls, relay: Arc::new(relay) };
     bound.serve(Arc::new(front), tasks);
     Ok(())
 }

@@ -121,6 +121,7 @@ impl Tier {
             degraded: Arc::default(),
             caches: Arc::default(),
         };
+        members_exist("llm.providers", &settings.providers, context);
         let (own, settings, world) = (tier.clone(), settings.clone(), context.clone());
         context.services.on_start(move |tasks| {
             let begun = own.begin(&settings, redis, &world, &tasks);
@@ -221,19 +222,39 @@ pub(crate) fn purse(context: &Context) -> Result<Arc<Purse>, StartError> {
     opened.map_err(|error| not_started(context, &error))
 }
 
-/// The components that are named.
+/// The components that are named, once all are built.
 pub(crate) fn members(
     providers: &[Reference],
     context: &Context,
 ) -> Result<Vec<Arc<Member>>, StartError> {
-    let find = |reference: &Reference| {
-        context.services.find::<Member>(&reference.node).ok_or_else(|| StartError {
-            component: context.id.clone(),
-            problem: format!("{reference} is not an LLM"),
-            remedy: "name bessemer.llm.* components in `providers`".to_owned(),
+    find_members("providers", providers, context).map_err(|error| StartError {
+        component: context.id.clone(),
+        problem: format!("{} {}", error.path, error.problem),
+        remedy: error.remedy,
+    })
+}
+
+/// Has it said before the start if one of them is no LLM; `path` is the setting that names them.
+pub(crate) fn members_exist(path: &'static str, providers: &[Reference], context: &Context) {
+    let (providers, world) = (providers.to_vec(), context.clone());
+    context
+        .services
+        .on_built(&context.id, move || find_members(path, &providers, &world).map(|_| ()));
+}
+
+fn find_members(
+    path: &str,
+    providers: &[Reference],
+    context: &Context,
+) -> Result<Vec<Arc<Member>>, SettingsError> {
+    let find = |(index, reference): (usize, &Reference)| {
+        context.services.find::<Member>(&reference.node).ok_or_else(|| {
+            let path = format!("{path}[{index}]");
+            let problem = format!("names {reference}, which is not an LLM");
+            SettingsError::new(&path, problem, "name bessemer.llm.* components")
         })
     };
-    providers.iter().map(find).collect()
+    providers.iter().enumerate().map(find).collect()
 }
 
 /// Changes with everything that a verdict depends on beside its text.
@@ -294,11 +315,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_no_llm_ends_the_start_with_the_remedy() {
+    async fn a_name_that_is_no_llm_is_told_before_the_start_and_ends_it() {
         let context = Context::detached().of("c");
         let provider = Reference { node: "bessemer.llm.local.own".into(), export: String::new() };
         drop(Tier::new(&Settings::of(vec![provider]), &context).unwrap());
+        let (id, told) = context.services.check().pop().unwrap();
+        assert_eq!((id.as_str(), told.path.as_str()), ("c", "llm.providers[0]"));
         let error = context.services.start(&Tasks::new()).await.unwrap_err();
-        assert!(error.problem.contains("bessemer.llm.local.own is not an LLM"), "{error}");
+        assert!(error.problem.contains("bessemer.llm.local.own, which is not an LLM"), "{error}");
+        assert!(error.remedy.contains("bessemer.llm.*"), "{error}");
     }
 }

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bessemer_net::body::{self, BodyLimits};
 use bessemer_net::listen::{Handler, Peer, Reply};
 use bessemer_pipeline::Metrics;
-use bessemer_runtime::{BoxFuture, Budget, Secret};
-use http::header::AUTHORIZATION;
+use bessemer_runtime::{BoxFuture, Budget};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::classify::explain::{Explainer, Question};
+use crate::door::{self, Keys};
 use crate::rules::severity;
 
 /// Records of one request at most.
@@ -22,7 +21,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 
 /// What callers reach.
 pub(super) struct Front {
-    pub(super) keys: Vec<Secret>,
+    pub(super) keys: Keys,
     pub(super) limits: BodyLimits,
     pub(super) bodies: Budget,
     pub(super) metrics: Arc<Metrics>,
@@ -96,18 +95,14 @@ impl Front {
     }
 
     fn may_ask(&self, headers: &HeaderMap) -> bool {
-        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        let is_given = |key: &Secret| {
-            verify_slices_are_equal(key.expose().as_bytes(), given.as_bytes()).is_ok()
-        };
-        self.keys.is_empty() || self.keys.iter().any(is_given)
+        let given = || self.keys.place_of(door::bearer(headers)?);
+        self.keys.is_empty() || given().is_some()
     }
 
     async fn classify(&self, headers: &HeaderMap, body: body::Body) -> Response<Reply> {
         let received = match body::read(headers, body, &self.limits, &self.bodies).await {
             Ok(received) => received,
-            Err(error) => return refuse(status_of(&error), &error.to_string()),
+            Err(error) => return door::unread(&error, refuse),
         };
         match serde_json::from_slice(&received.inflated) {
             Ok(Asked::One(record)) => match self.label(&record) {
@@ -152,18 +147,6 @@ impl Front {
             reason: found.reason,
             model: found.model.filter(|_| found.tier == "model").map(|model| model.name),
         })
-    }
-}
-
-fn status_of(error: &body::BodyError) -> StatusCode {
-    match error {
-        body::BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        body::BodyError::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-        body::BodyError::Slow { .. }
-        | body::BodyError::UnsupportedEncoding { .. }
-        | body::BodyError::Invalid { .. }
-        | body::BodyError::Frame(_)
-        | body::BodyError::Interrupted { .. } => StatusCode::BAD_REQUEST,
     }
 }
 

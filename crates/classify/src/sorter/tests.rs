@@ -19,10 +19,14 @@ fn rules() -> Rules {
     Rules { rule: vec![rule], ..Rules::default() }
 }
 
+fn keys(keys: &[&str]) -> Keys {
+    Keys::new(&keys.iter().copied().map(Secret::new).collect::<Vec<_>>()).unwrap()
+}
+
 fn front(keys: &[&str], rules: &Rules) -> Front {
     let context = Context::detached().of("bessemer.sorter.test");
     Front {
-        keys: keys.iter().map(|key| Secret::new((*key).to_owned())).collect(),
+        keys: self::keys(keys),
         limits: BodyLimits::of_bytes(1 << 20),
         bodies: Budget::new(1 << 24),
         metrics: Arc::clone(&context.metrics),
@@ -132,10 +136,10 @@ async fn without_a_key_only_this_machine_is_listened_to() {
     let mut settings: Settings = serde_json::from_value(json!({})).unwrap();
     let explainer = || Explainer::new(&Rules::default(), &context).unwrap();
     settings.http = listen::Settings::at("0.0.0.0:0");
-    let error = begin(&settings, explainer(), &context, &Tasks::new()).unwrap_err();
+    let error = begin(&settings, keys(&[]), explainer(), &context, &Tasks::new()).unwrap_err();
     assert!(error.remedy.contains("api_keys"), "{error}");
     settings.http = listen::Settings::at("127.0.0.1:0");
     let tasks = Tasks::new();
-    assert!(begin(&settings, explainer(), &context, &tasks).is_ok());
+    assert!(begin(&settings, keys(&[]), explainer(), &context, &tasks).is_ok());
     tasks.cancel();
 }

@@ -28,7 +28,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 }
 
 /// The first address of the endpoint, IPv4 before IPv6 as in Go's servers; `:4318` is every one.
-fn resolve(endpoint: &str) -> Result<SocketAddr, BindError> {
+pub(super) fn resolve(endpoint: &str) -> Result<SocketAddr, BindError> {
     let invalid = |problem: String| BindError::Endpoint { endpoint: endpoint.to_owned(), problem };
     if endpoint.contains("://") {
         return Err(invalid("has a scheme, which a listener has not".into()));

@@ -1,11 +1,13 @@
 //! What a listener is told: where, with which certificates, within which limits.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bessemer_runtime::{ByteSize, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{BindError, endpoint};
 use crate::body::BodyLimits;
 use crate::tls::ServerTls;
 
@@ -97,6 +99,11 @@ impl Settings {
     /// Plain text at `endpoint`, with the default limits.
     pub fn at(endpoint: impl Into<String>) -> Self {
         Self { endpoint: endpoint.into(), tls: None, limits: Limits::default() }
+    }
+
+    /// The address that will be bound, names resolved; IPv4 before IPv6.
+    pub fn address(&self) -> Result<SocketAddr, BindError> {
+        endpoint::resolve(&self.endpoint)
     }
 }
 

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bessemer_net::body::{self, BodyLimits};
 use bessemer_net::listen::{Handler, Peer, Reply};
-use bessemer_runtime::{BoxFuture, Budget, Secret};
-use http::header::AUTHORIZATION;
+use bessemer_runtime::{BoxFuture, Budget};
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::call::{Call, Operation, error};
+use super::held::held;
 use super::relay::Relay;
+use crate::door::{self, Keys};
 use crate::llm::anthropic::VERSION_HEADER;
 use crate::llm::provider::Wire;
 
@@ -20,9 +22,11 @@ const JSON: &str = "application/json";
 
 /// What callers reach.
 pub(super) struct Front {
-    pub(super) keys: Vec<Secret>,
+    pub(super) keys: Keys,
     pub(super) limits: BodyLimits,
     pub(super) bodies: Budget,
+    /// The places of calls that are under way.
+    pub(super) calls: Arc<Semaphore>,
     pub(super) relay: Arc<Relay>,
 }
 
@@ -72,13 +76,8 @@ impl Front {
         if self.keys.is_empty() {
             return Some("anyone".to_owned());
         }
-        let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-        let given = bearer.or_else(|| headers.get("x-api-key")?.to_str().ok())?;
-        let is_given = |key: &Secret| {
-            verify_slices_are_equal(key.expose().as_bytes(), given.as_bytes()).is_ok()
-        };
-        let place = self.keys.iter().position(is_given)?;
+        let given = door::bearer(headers).or_else(|| headers.get("x-api-key")?.to_str().ok())?;
+        let place = self.keys.place_of(given)?;
         Some(format!("key {}", place + 1))
     }
 
@@ -93,20 +92,16 @@ impl Front {
         let received = match body::read(&parts.headers, body, &self.limits, &self.bodies).await {
             Ok(received) => received,
             Err(error) => {
-                let status = match &error {
-                    body::BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-                    body::BodyError::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-                    body::BodyError::Slow { .. }
-                    | body::BodyError::UnsupportedEncoding { .. }
-                    | body::BodyError::Invalid { .. }
-                    | body::BodyError::Frame(_)
-                    | body::BodyError::Interrupted { .. } => StatusCode::BAD_REQUEST,
-                };
-                return refuse(wire, status, "body", &error.to_string());
+                return door::unread(&error, |status, problem| {
+                    refuse(wire, status, "body", problem)
+                });
             }
         };
         match Call::read(operation, &received.inflated, &parts.headers, caller) {
-            Ok(call) => Arc::clone(&self.relay).pass(call).await,
+            Ok(call) => match Arc::clone(&self.calls).try_acquire_owned() {
+                Ok(place) => held(Arc::clone(&self.relay).pass(call).await, place),
+                Err(_) => overloaded(wire),
+            },
             Err(problem) => refuse(wire, StatusCode::BAD_REQUEST, "invalid_request", &problem),
         }
     }
@@ -149,6 +144,13 @@ fn description(wire: Wire, name: &str, owner: &str) -> serde_json::Value {
             "type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"
         }),
     }
+}
+
+fn overloaded(wire: Wire) -> Response<Reply> {
+    let message = "as many calls as may be are under way";
+    let mut answer = refuse(wire, StatusCode::TOO_MANY_REQUESTS, "overloaded", message);
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
 }
 
 /// An error answer in the caller's protocol.

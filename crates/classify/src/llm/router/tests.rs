@@ -28,6 +28,11 @@ fn reference(id: &str) -> Reference {
     Reference { node: id.to_owned(), export: String::new() }
 }
 
+fn settings(endpoint: &str) -> Settings {
+    let http = json!({ "endpoint": endpoint });
+    serde_json::from_value(json!({ "http": http, "providers": [] })).unwrap()
+}
+
 /// Two that speak chat completions, `one` before `two`, and one that speaks messages.
 fn lab(moods: [Mood; 3], change: impl FnOnce(&mut Settings)) -> Lab {
     let price = Price { input: Amount(Micros(1_000_000)), output: Amount(Micros(5_000_000)) };
@@ -60,26 +65,18 @@ fn lab(moods: [Mood; 3], change: impl FnOnce(&mut Settings)) -> Lab {
         members.push(Arc::new(Member::new(terms, provider, both, world, metrics)));
         fakes.push(fake);
     }
-    let mut settings = Settings {
-        http: listen::Settings::at("127.0.0.1:0"),
-        providers: ["one", "two", "claude"].map(reference).to_vec(),
-        api_keys: Vec::new(),
-        model: Vec::new(),
-        daily_budget: default_budget(),
-        key_daily_budget: None,
-        max_tokens: default_tokens(),
-        timeout: default_timeout(),
-        max_request_body_size: default_body(),
-    };
+    let mut settings = settings("127.0.0.1:0");
+    settings.providers = ["one", "two", "claude"].map(reference).to_vec();
     change(&mut settings);
     let state: Arc<dyn State> = Arc::new(MemoryState::default());
     let purse = Arc::new(Purse::open(state, clock).unwrap());
-    let keys = settings.api_keys.clone();
+    let (keys, calls_max) = (Keys::new(&settings.api_keys).unwrap(), settings.calls_max);
     let relay = Relay::new(settings, &context, members, Arc::clone(&purse), Tasks::new()).unwrap();
     let front = Front {
         keys,
         limits: BodyLimits::of_bytes(1 << 20),
         bodies: Budget::new(1 << 24),
+        calls: Arc::new(Semaphore::new(calls_max)),
         relay: Arc::new(relay),
     };
     Lab { front, fakes, purse }
@@ -259,19 +256,22 @@ async fn what_has_no_bounded_price_is_refused() {
 #[tokio::test]
 async fn an_address_that_others_reach_is_refused_without_keys() {
     let context = Context::detached().of("bessemer.llm.router.main");
-    let lab = lab(well(), |_| {});
-    drop(lab);
-    let settings = Settings {
-        http: listen::Settings::at("0.0.0.0:0"),
-        providers: Vec::new(),
-        api_keys: Vec::new(),
-        model: Vec::new(),
-        daily_budget: default_budget(),
-        key_daily_budget: None,
-        max_tokens: default_tokens(),
-        timeout: default_timeout(),
-        max_request_body_size: default_body(),
-    };
-    let error = begin(settings, &context, &Tasks::new()).unwrap_err();
+    let keys = Keys::new(&[]).unwrap();
+    let error = begin(settings("0.0.0.0:0"), keys, &context, &Tasks::new()).unwrap_err();
     assert!(error.problem.contains("without a key"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_calls_are_under_way_than_allowed_until_an_answer_is_gone() {
+    let lab = lab(well(), |settings| settings.calls_max = 1);
+    let body = json!({ "model": "model-one", "messages": [{ "role": "user", "content": "x" }] });
+    let first = lab.send("/v1/chat/completions", &[], &body).await;
+    assert_eq!(first.status(), 200);
+    let second = lab.send("/v1/chat/completions", &[], &body).await;
+    assert_eq!(
+        (second.status().as_u16(), second.headers()["retry-after"].as_bytes()),
+        (429, &b"1"[..])
+    );
+    assert!(!first.into_body().collect().await.unwrap().to_bytes().is_empty());
+    assert_eq!(lab.send("/v1/chat/completions", &[], &body).await.status(), 200);
 }
