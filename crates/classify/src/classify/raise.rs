@@ -30,6 +30,8 @@ pub(super) struct Ask {
     looked: AtomicU64,
     forgets: AtomicU64,
     is_judged: AtomicBool,
+    /// Whether `raised` is worth its lock: it is not for most templates.
+    is_raised: AtomicBool,
     raised: RwLock<Option<Label>>,
     degraded: OnceLock<Label>,
 }
@@ -43,9 +45,19 @@ impl Ask {
             looked: AtomicU64::new(0),
             forgets: AtomicU64::new(0),
             is_judged: AtomicBool::new(false),
+            is_raised: AtomicBool::new(false),
             raised: RwLock::new(None),
             degraded: OnceLock::new(),
         }
+    }
+
+    fn raise(&self, to: Option<Label>) {
+        *self.raised.write() = to;
+        self.is_raised.store(to.is_some(), Ordering::Release);
+    }
+
+    fn raised(&self) -> Option<Label> {
+        if self.is_raised.load(Ordering::Acquire) { *self.raised.read() } else { None }
     }
 }
 
@@ -82,7 +94,7 @@ impl Raiser {
         if is_news || (count.is_multiple_of(RETRY_EVERY) && !is_judged()) {
             self.look(tails, ask, label, text);
         }
-        if let Some(raised) = *ask.raised.read() {
+        if let Some(raised) = ask.raised() {
             return raised;
         }
         if !is_judged() && self.tier.degraded.holds("") {
@@ -98,20 +110,17 @@ impl Raiser {
         let Some(verdict) = verdict else {
             // What only made way for others in memory still holds.
             if is_forgotten {
-                *ask.raised.write() = None;
+                ask.raise(None);
                 ask.is_judged.store(false, Ordering::Relaxed);
             }
             return self.put_question(ask, text);
         };
         ask.is_judged.store(true, Ordering::Relaxed);
-        let mut raised = ask.raised.write();
-        let is_known = raised.is_some_and(|raised| raised.class == verdict.class);
+        let is_known = ask.raised().is_some_and(|raised| raised.class == verdict.class);
         if !is_known {
-            *raised = if verdict.raises(ask.local.class) {
-                self.raised(tails, ask, label, &verdict)
-            } else {
-                None
-            };
+            let is_higher = verdict.raises(ask.local.class);
+            let raised = is_higher.then(|| self.raised(tails, ask, label, &verdict));
+            ask.raise(raised.flatten());
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bessemer_pipeline::metrics::llm::{LlmMetrics, QuestionLabels};
@@ -66,7 +67,11 @@ pub struct Engine {
 
 /// Whose money for today is spent.
 #[derive(Debug, Default)]
-pub struct Degraded(Mutex<Spent>);
+pub struct Degraded {
+    /// Whether it is so for anyone: what every record asks, without the lock.
+    any: AtomicBool,
+    spent: Mutex<Spent>,
+}
 
 #[derive(Debug, Default)]
 struct Spent {
@@ -77,13 +82,17 @@ struct Spent {
 impl Degraded {
     /// Whether records of `tenant` get local labels only, because the budget is spent.
     pub fn holds(&self, tenant: &str) -> bool {
-        let spent = self.0.lock();
+        if !self.any.load(Ordering::Acquire) {
+            return false;
+        }
+        let spent = self.spent.lock();
         spent.all || spent.tenants.contains(tenant)
     }
 
     /// The money of `tenant`, or of all, is spent.
     pub(crate) fn begin(&self, tenant: &Arc<str>, is_all: bool) {
-        let mut spent = self.0.lock();
+        let mut spent = self.spent.lock();
+        self.any.store(true, Ordering::Release);
         if is_all || spent.tenants.len() >= DEGRADED_MAX {
             spent.all = true;
         } else {
@@ -92,9 +101,10 @@ impl Degraded {
     }
 
     fn end(&self, tenant: &str) {
-        let mut spent = self.0.lock();
+        let mut spent = self.spent.lock();
         spent.all = false;
         spent.tenants.remove(tenant);
+        self.any.store(!spent.tenants.is_empty(), Ordering::Release);
     }
 }
 
