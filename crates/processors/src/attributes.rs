@@ -104,7 +104,7 @@ impl Attributes {
         }
         let mut points = Vec::new();
         out.clear();
-        let look = |list: &mut edit::List<'_, '_>| {
+        let look = |list: &mut edit::List<'_>| {
             points.push(self.filter.applies(verdict, &|key| list.get(key)));
         };
         edit::rewrite(Target::Metric, draft.item_bytes(index), look, out);

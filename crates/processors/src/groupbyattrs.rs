@@ -107,7 +107,7 @@ impl GroupByAttrs {
     fn move_points(&self, draft: &mut Draft, index: usize, homes: &mut Homes) -> usize {
         let metric = draft.item_bytes(index);
         let mut found: Vec<Vec<Attribute>> = Vec::new();
-        let look = |list: &mut edit::List<'_, '_>| {
+        let look = |list: &mut edit::List<'_>| {
             let one = |key: &String| Some(Attribute::copied(key, list.get(key)?));
             found.push(self.keys.iter().filter_map(one).collect());
         };

@@ -62,7 +62,7 @@ struct Report {
 
 impl Redaction {
     /// Changes one list of attributes.
-    fn attributes(&self, list: &mut List<'_, '_>) {
+    fn attributes(&self, list: &mut List<'_>) {
         let mut report = Report::default();
         let mut masked: Vec<Attribute> = Vec::new();
         for (key, value) in list.iter() {
@@ -82,7 +82,7 @@ impl Redaction {
             }
         }
         for attribute in masked {
-            list.put(attribute);
+            list.set(&attribute);
         }
         for key in &report.redacted {
             list.remove(key);
@@ -103,7 +103,7 @@ impl Redaction {
     }
 
     /// Adds what was done as attributes, onto what an earlier redaction left there.
-    fn add(&self, report: Report, prefix: &str, list: &mut List<'_, '_>) {
+    fn add(&self, report: Report, prefix: &str, list: &mut List<'_>) {
         if self.summary == Summary::Silent {
             return;
         }
@@ -120,18 +120,18 @@ impl Redaction {
         }
     }
 
-    fn add_one(&self, name: &str, mut keys: Vec<String>, has_names: bool, list: &mut List<'_, '_>) {
+    fn add_one(&self, name: &str, mut keys: Vec<String>, has_names: bool, list: &mut List<'_>) {
         let count = i64::try_from(keys.len()).unwrap_or(i64::MAX);
         if has_names && self.summary == Summary::Debug {
             let name = format!("{name}.keys");
             let before = list.get(&name).and_then(AnyValue::as_str).unwrap_or_default();
             keys.extend(before.split(',').filter(|key| !key.is_empty()).map(str::to_owned));
             keys.sort_unstable();
-            list.put(Attribute::new(&name, &Value::String(keys.join(","))));
+            list.set(&Attribute::new(&name, &Value::String(keys.join(","))));
         }
         let name = format!("{name}.count");
         let before = list.get(&name).and_then(AnyValue::as_int).unwrap_or_default();
-        list.put(Attribute::new(&name, &Value::Int(before.saturating_add(count))));
+        list.set(&Attribute::new(&name, &Value::Int(before.saturating_add(count))));
     }
 
     fn resources(&self, draft: &mut Draft, out: &mut Vec<u8>) {

@@ -79,7 +79,7 @@ impl Detection {
         found
     }
 
-    fn add<'f>(&self, found: &'f [Found], list: &mut List<'_, 'f>) {
+    fn add(&self, found: &[Found], list: &mut List<'_>) {
         for Found { key, attribute } in found {
             if self.is_override || !list.has(key) {
                 list.set(attribute);

@@ -9,6 +9,7 @@ mod field;
 mod list;
 mod log;
 pub(crate) mod nested;
+mod opened;
 mod splice;
 mod texts;
 
@@ -17,6 +18,7 @@ pub use list::{List, rewrite};
 pub use log::{
     set_body, set_observed_time, set_severity_number, set_severity_text, set_time, truncate_body,
 };
+pub use opened::{Opened, Patch, Twins};
 
 pub use texts::{Change, Scalar, texts};
 

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest;
 use bessemer_record::Value;
 use bessemer_record::edit::{Attribute, List};
-use bessemer_record::value::AnyValue;
+use bessemer_record::value::{AnyValue, Text};
 use regex::Regex;
 
 use super::settings::ConvertedType;
@@ -83,7 +83,7 @@ impl Action {
     }
 
     /// Changes a list.
-    pub(crate) fn run<'c>(&'c self, list: &mut List<'_, 'c>, headers: &Headers) {
+    pub(crate) fn run(&self, list: &mut List<'_>, headers: &Headers) {
         match self {
             Self::Set { key, when, source } => set(key, *when, source, list, headers),
             Self::Delete(pick) => delete(pick, list),
@@ -93,14 +93,14 @@ impl Action {
             }
             Self::Convert { key, to } => {
                 if let Some(value) = list.get(key).and_then(|value| converted(value, *to)) {
-                    list.put(Attribute::new(key, &value));
+                    list.set_value(key, &value);
                 }
             }
         }
     }
 }
 
-fn set<'c>(key: &str, when: When, source: &'c Source, list: &mut List<'_, 'c>, headers: &Headers) {
+fn set(key: &str, when: When, source: &Source, list: &mut List<'_>, headers: &Headers) {
     let is_wanted = match when {
         When::Absent => !list.has(key),
         When::Present => list.has(key),
@@ -111,22 +111,18 @@ fn set<'c>(key: &str, when: When, source: &'c Source, list: &mut List<'_, 'c>, h
     }
     match source {
         Source::Constant(_, attribute) => list.set(attribute),
-        Source::Attribute(from) => {
-            if let Some(value) = list.get(from) {
-                list.put(Attribute::copied(key, value));
-            }
-        }
+        Source::Attribute(from) => list.copy(from, key),
         Source::Header(name) => {
             let all = headers.iter().filter(|(known, _)| known == name);
             let values: Vec<&str> = all.map(|(_, value)| value.as_str()).collect();
             if !values.is_empty() {
-                list.put(Attribute::new(key, &Value::String(values.join(";"))));
+                list.set_text(key, Text::from(values.join(";").as_str()));
             }
         }
     }
 }
 
-fn delete(pick: &Pick, list: &mut List<'_, '_>) {
+fn delete(pick: &Pick, list: &mut List<'_>) {
     if let Some(key) = &pick.key {
         list.remove(key);
     }
@@ -136,7 +132,7 @@ fn delete(pick: &Pick, list: &mut List<'_, '_>) {
 }
 
 /// An attribute that is picked by key and by pattern is hashed twice, as the Collector does.
-fn hash(pick: &Pick, list: &mut List<'_, '_>) {
+fn hash(pick: &Pick, list: &mut List<'_>) {
     if let Some(key) = &pick.key {
         hash_one(key, list);
     }
@@ -153,50 +149,57 @@ fn hash(pick: &Pick, list: &mut List<'_, '_>) {
     }
 }
 
-fn hash_one(key: &str, list: &mut List<'_, '_>) {
+fn hash_one(key: &str, list: &mut List<'_>) {
     if let Some(hashed) = list.get(key).map(hashed) {
-        list.put(Attribute::new(key, &Value::String(hashed)));
+        list.set_text(key, hashed.as_ref().map_or(Text::default(), |digits| Text::new(digits)));
     }
 }
 
 /// The hash of a value; nothing of a value that is neither text nor a number nor a truth value.
-fn hashed(value: AnyValue<'_>) -> String {
+fn hashed(value: AnyValue<'_>) -> Option<[u8; 2 * digest::SHA256_OUTPUT_LEN]> {
     match value {
-        AnyValue::Str(text) => sha256(text.as_bytes()),
-        AnyValue::Bool(truth) => sha256(&[u8::from(truth)]),
-        AnyValue::Int(number) => sha256(&number.to_le_bytes()),
-        AnyValue::Double(number) => sha256(&number.to_le_bytes()),
-        AnyValue::Empty | AnyValue::Bytes(_) | AnyValue::Array(_) | AnyValue::Map(_) => {
-            String::new()
-        }
+        AnyValue::Str(text) => Some(sha256(text.as_bytes())),
+        AnyValue::Bool(truth) => Some(sha256(&[u8::from(truth)])),
+        AnyValue::Int(number) => Some(sha256(&number.to_le_bytes())),
+        AnyValue::Double(number) => Some(sha256(&number.to_le_bytes())),
+        AnyValue::Empty | AnyValue::Bytes(_) | AnyValue::Array(_) | AnyValue::Map(_) => None,
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(digest::digest(&digest::SHA256, bytes).as_ref())
+/// In hexadecimal digits.
+fn sha256(bytes: &[u8]) -> [u8; 2 * digest::SHA256_OUTPUT_LEN] {
+    let mut digits = [0; 2 * digest::SHA256_OUTPUT_LEN];
+    write_digits(digest::digest(&digest::SHA256, bytes).as_ref(), &mut digits);
+    digits
+}
+
+fn write_digits(bytes: &[u8], digits: &mut [u8]) {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
 }
 
 /// Bytes in hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut digits = vec![0; 2 * bytes.len()];
+    write_digits(bytes, &mut digits);
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 /// Only text is searched; a group that took no part captures the empty text.
-fn extract(key: &str, pattern: &Regex, targets: &[String], first: usize, list: &mut List<'_, '_>) {
-    let captured: Vec<Attribute> = {
-        let captures =
-            list.get(key).and_then(AnyValue::as_str).and_then(|text| pattern.captures(text));
-        let Some(captures) = captures else { return };
-        let groups = captures.iter().skip(first);
-        let texts = groups.map(|group| group.map_or("", |group| group.as_str()).to_owned());
-        let pairs = targets.iter().zip(texts);
-        pairs.map(|(target, text)| Attribute::new(target, &Value::String(text))).collect()
-    };
-    for attribute in captured {
-        list.put(attribute);
+fn extract(key: &str, pattern: &Regex, targets: &[String], first: usize, list: &mut List<'_>) {
+    let Some(text) = list.get(key).and_then(AnyValue::as_str) else { return };
+    let mut places = pattern.capture_locations();
+    if pattern.captures_read(&mut places, text).is_none() {
+        return;
+    }
+    // A target may be the key itself, so what was captured must not depend on the list.
+    let text = text.to_owned();
+    for (at, target) in targets.iter().enumerate() {
+        let group = places.get(first + at).and_then(|(start, end)| text.get(start..end));
+        list.set_text(target, Text::from(group.unwrap_or_default()));
     }
 }
 

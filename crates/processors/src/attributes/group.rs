@@ -1,7 +1,7 @@
 //! Actions that run together: all or none of them on a record.
 
 use bessemer_pipeline::Scratch;
-use bessemer_record::edit::{self, Target};
+use bessemer_record::edit::{self, List, Target};
 use bessemer_record::{Draft, Signal, TailId, TailsBuilder, Value};
 
 use super::action::{Action, Source, When};
@@ -66,25 +66,19 @@ impl Group {
         draft: &mut Draft,
         index: usize,
         included: [&Included; 2],
-        scratch: &mut Scratch,
+        scratch: &Scratch,
     ) {
-        let Scratch { bytes: out, headers, .. } = scratch;
-        out.clear();
-        let mut at = 0;
-        let is_changed = edit::rewrite(
-            Target::from(draft.signal()),
-            draft.item_bytes(index),
-            |list| {
+        let target = Target::from(draft.signal());
+        draft.edit_item(index, |message, out| {
+            let mut at = 0;
+            let change = |list: &mut List<'_>| {
                 if included.iter().all(|one| one.takes(at)) {
-                    self.actions.iter().for_each(|action| action.run(list, headers));
+                    self.actions.iter().for_each(|action| action.run(list, &scratch.headers));
                 }
                 at += 1;
-            },
-            out,
-        );
-        if is_changed {
-            draft.replace_item(index, |_, message| message.extend_from_slice(out));
-        }
+            };
+            edit::rewrite(target, message, change, out)
+        });
     }
 }
 

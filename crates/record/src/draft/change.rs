@@ -21,12 +21,25 @@ impl Draft {
     /// What it appends must be a well-formed message of the same type; if it is not, the item
     /// stays.
     pub fn replace_item(&mut self, index: usize, edit: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        self.edit_item(index, |message, out| {
+            edit(message, out);
+            true
+        });
+    }
+
+    /// Does the same if `edit` says that what it appended is another message; else the item stays.
+    pub fn edit_item(&mut self, index: usize, edit: impl FnOnce(&[u8], &mut Vec<u8>) -> bool) {
         self.make_room();
         let Some(item) = self.columns.items.get(index).copied() else { return };
         if item.state == State::Dropped {
             return;
         }
-        let message = self.write(item.state, item.message, edit);
+        let mut is_changed = false;
+        let message =
+            self.write(item.state, item.message, |message, out| is_changed = edit(message, out));
+        if !is_changed {
+            return self.arena.truncate(message.start as usize);
+        }
         let Some(facts) = facts(self.signal, message.of(&self.arena)) else {
             debug_assert!(false, "an edit wrote a damaged message");
             return;

@@ -92,11 +92,11 @@ fn a_rewritten_list_keeps_the_bytes_of_what_it_does_not_touch() {
         &record(),
         |list| {
             list.set(&constant);
-            list.put(Attribute::new("b", &Value::String("x".repeat(200))));
+            list.set(&Attribute::new("b", &Value::String("x".repeat(200))));
             list.remove("a");
             assert_eq!(list.keys().map(Text::as_str).collect::<Vec<_>>(), ["b", "c"]);
             list.remove_where(|key| key == "c");
-            list.put(Attribute::copied("d", list.get("b").unwrap()));
+            list.copy("b", "d");
         },
         &mut out
     ));
@@ -126,9 +126,9 @@ fn setting_an_attribute_that_stands_twice_leaves_it_once() {
     let mut message = record();
     put_len_delimited(&mut message, 6, &Attribute::new("a", &Value::Int(3)).entry);
     let mut out = Vec::new();
-    let change = |list: &mut List<'_, '_>| {
+    let change = |list: &mut List<'_>| {
         assert_eq!(list.get("a").and_then(AnyValue::as_int), Some(1));
-        list.put(Attribute::new("a", &Value::Int(1)));
+        list.set(&Attribute::new("a", &Value::Int(1)));
     };
     assert!(rewrite(Target::Log, &message, change, &mut out));
     assert_eq!(attributes(&out), [("a", Value::Int(1)), ("b", Value::Int(2))]);
