@@ -6,6 +6,7 @@
 
 mod features;
 pub mod file;
+mod table;
 pub mod text;
 pub mod train;
 
@@ -15,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
 use features::Feature;
-use text::{Token, tokens};
+use table::Table;
+use text::{Text, head, read};
 
 /// Features of a model at most.
 pub const FEATURES_MAX: usize = 10_000;
@@ -25,10 +27,6 @@ pub const NAMED_MAX: usize = 3;
 /// How far the classes of a word must be apart, times its value, for the word to tell something: most
 /// words of the training do, names do not.
 const TELLING_MIN: f32 = 8.0;
-
-/// Buckets in which keys are looked up.
-const BUCKETS: usize = 1 << 14;
-const BUCKET_SHIFT: u32 = 32 - BUCKETS.ilog2();
 
 /// What was known of a model when it was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,16 +51,37 @@ pub struct Report {
 #[derive(Debug, Clone)]
 pub struct Model {
     report: Report,
-    /// Ascending.
-    keys: Vec<u32>,
-    /// Where the keys of each bucket begin; keys are hashes, so a bucket holds about one.
-    starts: Vec<usize>,
-    /// The value of each feature where it stands: IDF times the weight of its kind.
-    values: Vec<f32>,
-    weights: Vec<[f32; 3]>,
+    table: Table,
+    /// What each feature adds, by its place in the table.
+    parts: Vec<Part>,
     bias: [f32; 3],
     /// Divides the sums before they become probabilities.
     temperature: f32,
+}
+
+/// What one feature adds to the sums of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Part {
+    /// The value of the feature where it stands: IDF times the weight of its kind.
+    value: f32,
+    weights: [f32; 3],
+}
+
+/// The sums over the features of a message.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    classes: [f32; 3],
+    square: f32,
+}
+
+impl Sums {
+    #[inline]
+    fn add(&mut self, part: Part) {
+        for (sum, weight) in self.classes.iter_mut().zip(part.weights) {
+            *sum += weight * part.value;
+        }
+        self.square += part.value * part.value;
+    }
 }
 
 /// What a model says about a message.
@@ -105,48 +124,41 @@ impl Model {
 
     /// How many features it knows.
     pub fn features(&self) -> usize {
-        self.keys.len()
+        self.table.keys().len()
     }
 
     /// Judges a message; `severity` is the OpenTelemetry number, or 0 when it is not known.
     pub fn judge(&self, message: &str, severity: u8) -> Verdict {
-        self.judge_tokens(&tokens(message), message, severity)
-    }
-
-    fn judge_tokens(&self, tokens: &[Token], message: &str, severity: u8) -> Verdict {
-        let mut known = Vec::with_capacity(tokens.len() * 8);
-        features::features_of(tokens, message, severity, &mut |feature: Feature| {
-            known.extend(self.find(feature.key));
-        });
-        verdict(self.sums(&mut known), self.temperature)
+        verdict(self.sums(&read(message), message, severity), self.temperature)
     }
 
     /// Judges a message without some of its tokens.
     pub fn judge_without(&self, message: &str, severity: u8, named: &[Named]) -> Verdict {
-        let mut rest = tokens(message);
-        rest.retain(|token| named.iter().all(|named| named.start != token.start));
-        self.judge_tokens(&rest, message, severity)
+        let mut text = read(message);
+        text.tokens.retain(|token| named.iter().all(|named| named.start != token.start));
+        verdict(self.sums(&text, message, severity), self.temperature)
     }
 
     /// The tokens that speak most for `class`, strongest first.
     pub fn explain(&self, message: &str, severity: u8, class: Class) -> Vec<Named> {
-        let tokens = tokens(message);
-        let mut by_token = vec![0.0_f32; tokens.len()];
+        let text = read(message);
+        let mut by_token = vec![0.0_f32; text.tokens.len()];
         let mut square = 0.0_f32;
-        features::features_of(&tokens, message, severity, &mut |feature: Feature| {
-            let Some(index) = self.find(feature.key) else { return };
-            let value = self.value(index);
-            square += value * value;
+        let found = |feature: Feature| {
+            let Some(part) = self.part(feature.key) else { return };
+            square += part.value * part.value;
             let Some(sum) = feature.token.and_then(|token| by_token.get_mut(token)) else { return };
-            *sum += value * margin(self.weight(index), class);
-        });
+            *sum += part.value * margin(part.weights, class);
+        };
+        features::features(&text, head(message.as_bytes()), severity, found);
         let norm = square.sqrt().max(f32::MIN_POSITIVE);
-        let mut named: Vec<Named> = tokens
+        let mut named: Vec<Named> = text
+            .tokens
             .iter()
             .zip(by_token)
             .filter(|(_, weight)| *weight > 0.0)
             .map(|(token, weight)| Named {
-                text: message.get(token.start..token.end).unwrap_or(&token.text).to_owned(),
+                text: message.get(token.start..token.end).unwrap_or_default().to_owned(),
                 start: token.start,
                 end: token.end,
                 weight: weight / norm,
@@ -160,60 +172,35 @@ impl Model {
     /// Whether a word speaks for or against a class, by itself.
     pub fn is_telling(&self, word: &[u8]) -> bool {
         let word = String::from_utf8_lossy(word);
-        tokens(&word).iter().any(|token| {
-            let index = self.find(features::word_key(token));
-            index.is_some_and(|index| {
-                let weights = self.weight(index);
-                let most = weights.into_iter().fold(f32::MIN, f32::max);
-                let least = weights.into_iter().fold(f32::MAX, f32::min);
-                (most - least) * self.value(index) >= TELLING_MIN
+        read(&word).tokens.iter().any(|token| {
+            self.part(features::word_key(token)).is_some_and(|part| {
+                let most = part.weights.into_iter().fold(f32::MIN, f32::max);
+                let least = part.weights.into_iter().fold(f32::MAX, f32::min);
+                (most - least) * part.value >= TELLING_MIN
             })
         })
     }
 
-    fn find(&self, key: u32) -> Option<usize> {
-        let bucket = (key >> BUCKET_SHIFT) as usize;
-        let (start, end) = (*self.starts.get(bucket)?, *self.starts.get(bucket + 1)?);
-        let position = self.keys.get(start..end)?.iter().position(|known| *known == key)?;
-        Some(start + position)
+    #[inline]
+    fn part(&self, key: u32) -> Option<Part> {
+        self.parts.get(self.table.find(key)?).copied()
     }
 
-    fn value(&self, index: usize) -> f32 {
-        self.values.get(index).copied().unwrap_or_default()
-    }
-
-    fn weight(&self, index: usize) -> [f32; 3] {
-        self.weights.get(index).copied().unwrap_or_default()
-    }
-
-    /// The sum of each class, over distinct features, in units of their length.
-    fn sums(&self, known: &mut Vec<usize>) -> [f32; 3] {
-        known.sort_unstable();
-        known.dedup();
-        let square: f32 = known.iter().map(|index| self.value(*index).powi(2)).sum();
-        let norm = square.sqrt().max(f32::MIN_POSITIVE);
-        let mut sums = self.bias;
-        for index in known {
-            let value = self.value(*index) / norm;
-            for (sum, weight) in sums.iter_mut().zip(self.weight(*index)) {
-                *sum += value * weight;
+    /// The sum of each class, in units of the length of all features.
+    fn sums(&self, text: &Text, message: &str, severity: u8) -> [f32; 3] {
+        let mut sums = Sums::default();
+        features::features(text, head(message.as_bytes()), severity, |feature| {
+            if let Some(part) = self.part(feature.key) {
+                sums.add(part);
             }
+        });
+        let norm = sums.square.sqrt().max(f32::MIN_POSITIVE);
+        let mut scores = self.bias;
+        for (score, sum) in scores.iter_mut().zip(sums.classes) {
+            *score += sum / norm;
         }
-        sums
+        scores
     }
-}
-
-/// Where the keys of each bucket begin, and the end of the last.
-fn starts_of(keys: &[u32]) -> Vec<usize> {
-    let mut starts = Vec::with_capacity(BUCKETS + 1);
-    let mut at = 0;
-    for bucket in 0..BUCKETS {
-        starts.push(at);
-        let own = keys.iter().skip(at).take_while(|key| (**key >> BUCKET_SHIFT) as usize == bucket);
-        at += own.count();
-    }
-    starts.push(at);
-    starts
 }
 
 /// How much more a feature speaks for `class` than for the mean of the others.

@@ -8,13 +8,15 @@
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{FEATURES_MAX, Model, starts_of};
+use super::table::Table;
+use super::{FEATURES_MAX, Model, Part};
 
 /// Bytes of a model file at most.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
 
 const MAGIC: &[u8; 8] = b"BSMMODEL";
-const VERSION: u32 = 1;
+/// Counts changes of the layout and of what a key stands for.
+const VERSION: u32 = 2;
 
 /// Why a model file cannot be used.
 #[derive(Debug, Error)]
@@ -23,7 +25,7 @@ pub enum FileError {
     #[error("this is not a model file")]
     Foreign,
     /// A version this binary does not read.
-    #[error("model file version {0} is not known; this binary reads {VERSION}")]
+    #[error("model file version {0} is not known; this binary reads {VERSION}: train it again")]
     Version(u32),
     /// Fewer bytes than it says, or more.
     #[error("the model file is cut or too long")]
@@ -47,12 +49,12 @@ pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
     bytes.extend(VERSION.to_le_bytes());
     bytes.extend(length(report.len())?.to_le_bytes());
     bytes.extend(report);
-    bytes.extend(length(model.keys.len())?.to_le_bytes());
+    bytes.extend(length(model.parts.len())?.to_le_bytes());
     let header = std::iter::once(model.temperature).chain(model.bias);
     bytes.extend(header.flat_map(f32::to_le_bytes));
-    for ((key, value), weights) in model.keys.iter().zip(&model.values).zip(&model.weights) {
+    for (key, part) in model.table.keys().iter().zip(&model.parts) {
         bytes.extend(key.to_le_bytes());
-        bytes.extend(std::iter::once(*value).chain(*weights).flat_map(f32::to_le_bytes));
+        bytes.extend(std::iter::once(part.value).chain(part.weights).flat_map(f32::to_le_bytes));
     }
     let sum = xxh3_64(&bytes);
     bytes.extend(sum.to_le_bytes());
@@ -84,19 +86,20 @@ pub fn decode(bytes: &[u8]) -> Result<Model, FileError> {
     }
     let temperature = reader.float()?;
     let bias = [reader.float()?, reader.float()?, reader.float()?];
-    let (keys, starts, values, weights) = (vec![], vec![], vec![], vec![]);
-    let mut model = Model { report, keys, starts, values, weights, bias, temperature };
+    let (mut keys, mut parts) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for _ in 0..count {
-        model.keys.push(reader.number()?);
-        model.values.push(reader.float()?);
-        model.weights.push([reader.float()?, reader.float()?, reader.float()?]);
+        keys.push(reader.number()?);
+        let value = reader.float()?;
+        parts.push(Part { value, weights: [reader.float()?, reader.float()?, reader.float()?] });
     }
-    let in_order = model.keys.is_sorted_by(|one, other| one < other);
+    let in_order = keys.is_sorted_by(|one, other| one < other);
     if !in_order || temperature <= 0.0 {
         return Err(FileError::Values);
     }
-    model.starts = starts_of(&model.keys);
-    if reader.rest.is_empty() { Ok(model) } else { Err(FileError::Length) }
+    if !reader.rest.is_empty() {
+        return Err(FileError::Length);
+    }
+    Ok(Model { report, table: Table::new(keys), parts, bias, temperature })
 }
 
 struct Reader<'a> {

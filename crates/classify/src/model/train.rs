@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::features::{Source, features};
-use super::text::tokens;
-use super::{FEATURES_MAX, Model, Report, softmax, starts_of};
+use super::features::{self, Feature, Source};
+use super::table::Table;
+use super::text::{head, read};
+use super::{FEATURES_MAX, Model, Part, Report, softmax, verdict};
 use crate::class::Class;
 use crate::evaluate::Evaluation;
 
@@ -95,8 +96,8 @@ pub fn train(plan: &Plan<'_>, examples: &[Example]) -> Result<Model, TrainError>
     model.temperature = trial.temperature;
     model.report = Report {
         held_out: held_out.len() as u64,
-        held_out_macro_f1: quality.macro_f1(),
-        held_out_calibration_error: quality.calibration_error(),
+        held_out_macro_f1: shown(quality.macro_f1()),
+        held_out_calibration_error: shown(quality.calibration_error()),
         ..report(plan, examples)
     };
     Ok(model)
@@ -118,9 +119,8 @@ fn split<'e>(held_out: HeldOut, all: &[&'e Example]) -> (Vec<&'e Example>, Vec<&
 /// side of the split.
 pub fn shape(text: &str) -> u64 {
     let mut hash = Xxh3::new();
-    for token in tokens(text) {
-        hash.update(token.text.as_bytes());
-        hash.update(b" ");
+    for token in read(text).tokens {
+        hash.update(&token.hash.to_le_bytes());
     }
     hash.digest()
 }
@@ -155,6 +155,11 @@ fn report(plan: &Plan<'_>, examples: &[Example]) -> Report {
     }
 }
 
+/// A measure as the report shows it; so few digits are read back as they were written.
+fn shown(measure: f64) -> f64 {
+    (measure * 1e4).round() / 1e4
+}
+
 /// In how many examples a feature stands, by class.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
@@ -167,7 +172,7 @@ fn fit(plan: &Plan<'_>, examples: &[&Example]) -> Model {
     let mut model = choose(plan, examples);
     let rows: Vec<Row> = examples.iter().map(|example| row(&model, example)).collect();
     let balance = balance(examples);
-    let mut slopes = vec![[1e-4_f32; 3]; model.keys.len()];
+    let mut slopes = vec![[1e-4_f32; 3]; model.parts.len()];
     let mut bias_slopes = [1e-4_f32; 3];
     let mut order: Vec<usize> = (0..rows.len()).collect();
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
@@ -189,14 +194,20 @@ struct Row {
 }
 
 fn row(model: &Model, example: &Example) -> Row {
-    let mut known = Vec::new();
-    features(&example.text, example.severity, |feature| known.extend(model.find(feature.key)));
-    known.sort_unstable();
-    known.dedup();
-    let square: f32 = known.iter().map(|index| model.value(*index).powi(2)).sum();
+    let mut known: Vec<(usize, f32)> = Vec::new();
+    found_in(example, |feature| {
+        let place = model.table.find(feature.key);
+        known.extend(place.and_then(|at| Some((at, model.parts.get(at)?.value))));
+    });
+    let square: f32 = known.iter().map(|(_, value)| value * value).sum();
     let norm = square.sqrt().max(f32::MIN_POSITIVE);
-    let features = known.into_iter().map(|index| (index, model.value(index) / norm)).collect();
+    let features = known.into_iter().map(|(at, value)| (at, value / norm)).collect();
     Row { features, class: usize::from(example.class.code()) - 1 }
+}
+
+fn found_in(example: &Example, found: impl FnMut(Feature)) {
+    let text = read(&example.text);
+    features::features(&text, head(example.text.as_bytes()), example.severity, found);
 }
 
 /// One step of `AdaGrad` on the cross entropy.
@@ -209,7 +220,8 @@ fn learn(
 ) {
     let mut sums = model.bias;
     for (index, value) in &row.features {
-        for (sum, weight) in sums.iter_mut().zip(model.weight(*index)) {
+        let Some(part) = model.parts.get(*index) else { continue };
+        for (sum, weight) in sums.iter_mut().zip(part.weights) {
             *sum += value * weight;
         }
     }
@@ -220,11 +232,11 @@ fn learn(
     }
     let errors = errors.map(|error| error * weight);
     for (index, value) in &row.features {
-        let (Some(weights), Some(slopes)) = (model.weights.get_mut(*index), slopes.get_mut(*index))
+        let (Some(part), Some(slopes)) = (model.parts.get_mut(*index), slopes.get_mut(*index))
         else {
             continue;
         };
-        for ((weight, slope), error) in weights.iter_mut().zip(slopes).zip(errors) {
+        for ((weight, slope), error) in part.weights.iter_mut().zip(slopes).zip(errors) {
             descend(weight, slope, error * value + DECAY * *weight);
         }
     }
@@ -277,10 +289,10 @@ fn choose(plan: &Plan<'_>, examples: &[&Example]) -> Model {
         .collect();
     ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
     ranked.truncate(if plan.base.is_some() { OWN_FEATURES_MAX } else { FEATURES_MAX });
-    let mut chosen: BTreeMap<u32, (f32, [f32; 3])> = BTreeMap::new();
+    let mut chosen: BTreeMap<u32, Part> = BTreeMap::new();
     for (_, key, seen) in ranked {
         let idf = 1.0 + ((1.0 + total) / (1.0 + seen.counts.iter().sum::<f32>())).ln();
-        chosen.insert(key, (idf * seen.source.weight(), [0.0; 3]));
+        chosen.insert(key, Part { value: idf * seen.source.weight(), weights: [0.0; 3] });
     }
     let mut bias = [0.0; 3];
     if let Some(base) = plan.base {
@@ -288,25 +300,20 @@ fn choose(plan: &Plan<'_>, examples: &[&Example]) -> Model {
         inherit(base, &mut chosen);
     }
     let report = report(plan, &[]);
-    let keys: Vec<u32> = chosen.keys().copied().collect();
-    let starts = starts_of(&keys);
-    let (values, weights) = chosen.into_values().unzip();
-    Model { report, keys, starts, values, weights, bias, temperature: 1.0 }
+    let table = Table::new(chosen.keys().copied().collect());
+    let parts = chosen.into_values().collect();
+    Model { report, table, parts, bias, temperature: 1.0 }
 }
 
 /// Takes over what the base knows, strongest features first, as far as there is room.
-fn inherit(base: &Model, chosen: &mut BTreeMap<u32, (f32, [f32; 3])>) {
-    let strength = |index: usize| {
-        base.weight(index).into_iter().map(f32::abs).sum::<f32>() * base.value(index)
-    };
-    let mut order: Vec<usize> = (0..base.keys.len()).collect();
-    order.sort_by(|one, other| strength(*other).total_cmp(&strength(*one)));
-    for index in order {
-        let Some(key) = base.keys.get(index) else { continue };
-        if !chosen.contains_key(key) && chosen.len() >= FEATURES_MAX {
-            continue;
+fn inherit(base: &Model, chosen: &mut BTreeMap<u32, Part>) {
+    let strength = |part: &Part| part.weights.into_iter().map(f32::abs).sum::<f32>() * part.value;
+    let mut known: Vec<(&u32, &Part)> = base.table.keys().iter().zip(&base.parts).collect();
+    known.sort_by(|one, other| strength(other.1).total_cmp(&strength(one.1)));
+    for (key, part) in known {
+        if chosen.contains_key(key) || chosen.len() < FEATURES_MAX {
+            chosen.insert(*key, *part);
         }
-        chosen.insert(*key, (base.value(index), base.weight(index)));
     }
 }
 
@@ -315,7 +322,7 @@ fn count(examples: &[&Example]) -> BTreeMap<u32, Seen> {
     let mut own = BTreeMap::new();
     for example in examples {
         own.clear();
-        features(&example.text, example.severity, |feature| {
+        found_in(example, |feature| {
             own.insert(feature.key, feature.source);
         });
         for (key, source) in &own {
@@ -348,10 +355,14 @@ fn temperature(model: &Model, held_out: &[&Example]) -> f32 {
     if held_out.is_empty() {
         return best.1;
     }
+    let sums = |example: &&Example| {
+        let sums = model.sums(&read(&example.text), &example.text, example.severity);
+        (sums, usize::from(example.class.code()) - 1)
+    };
+    let known: Vec<([f32; 3], usize)> = held_out.iter().map(sums).collect();
     for step in 0_u8..40 {
         let temperature = 0.25 * 1.08_f32.powi(i32::from(step));
-        let trial = Model { temperature, ..model.clone() };
-        let loss: f32 = held_out.iter().map(|example| loss(&trial, example)).sum();
+        let loss = known.iter().map(|(sums, class)| loss(*sums, temperature, *class)).sum();
         if loss < best.0 {
             best = (loss, temperature);
         }
@@ -359,8 +370,7 @@ fn temperature(model: &Model, held_out: &[&Example]) -> f32 {
     best.1
 }
 
-fn loss(model: &Model, example: &Example) -> f32 {
-    let verdict = model.judge(&example.text, example.severity);
-    let own = verdict.probabilities.get(usize::from(example.class.code()) - 1);
-    -own.copied().unwrap_or_default().max(1e-6).ln()
+fn loss(sums: [f32; 3], temperature: f32, class: usize) -> f32 {
+    let own = verdict(sums, temperature).probabilities.get(class).copied();
+    -own.unwrap_or_default().max(1e-6).ln()
 }
