@@ -135,14 +135,36 @@ fn records_flow_on_local_labels_and_later_ones_are_raised() {
     assert_eq!(standing["providers"][0]["up"], true, "{standing}");
     assert_eq!(standing["spent_today"], "0", "a server of one's own is free");
     let asked = provider.requests();
+    let why = why_of(&bessemer, "fire in room 8");
+    assert_eq!((&why["tier"], &why["reason"]), (&"llm".into(), &"as I see it".into()), "{why}");
+    assert_eq!(why["llm"]["provider"], "bessemer.llm.local.judge");
+    assert_eq!(why["llm"]["prompt"].as_str().unwrap().len(), 16);
+    assert_eq!((&why["llm"]["model"], &why["llm"]["cost"]), (&"m".into(), &"0".into()));
     assert_eq!(bessemer.stop(), 0);
     bessemer.start();
+    let kept = why_of(&bessemer, "fire in room 8");
+    assert_eq!(kept, why, "what was said is kept, whether a record came or not");
     wait_until(WITHIN, "raised after a restart", || {
         send(http, "fire in room 9");
         let stored: Vec<String> = classes(&bessemer, "9");
         stored.contains(&"critical".to_owned())
     });
     assert_eq!(provider.requests(), asked, "the verdict was kept");
+}
+
+/// Why a message has its label, by the process and by the command.
+fn why_of(bessemer: &Bessemer, message: &str) -> serde_json::Value {
+    let path = format!("/api/v1/explain?severity=9&message={}", message.replace(' ', "%20"));
+    let (_, why) = get(bessemer.admin, &path).unwrap();
+    let why: serde_json::Value = serde_json::from_str(&why).unwrap();
+    let admin = bessemer.admin.to_string();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_bessemer"))
+        .args(["explain", message, "--severity", "9", "--server", &admin, "--json"])
+        .output()
+        .unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said, why);
+    why["bessemer.processor.classify.all"].clone()
 }
 
 fn classifying(http: SocketAddr, provider: &FakeLlm) -> String {

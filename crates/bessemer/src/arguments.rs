@@ -382,6 +382,10 @@ pub(crate) struct Explain {
     /// The model; the one inside the binary unless set.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
+    /// Asks the running process with this admin port instead: each of its classify processors
+    /// answers by its own rules and model, and with what an LLM said of the template.
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["rules", "model"])]
+    pub(crate) server: Option<String>,
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,

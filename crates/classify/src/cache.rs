@@ -159,6 +159,12 @@ impl Caches {
         self.metrics.looked(level, &read);
     }
 
+    /// The verdict on a template that this node has kept. Reads the disk.
+    pub fn kept(&self, template: TemplateId, text: &Redacted) -> Option<Arc<Verdict>> {
+        let bytes = self.durable.get(&[self.key(text)]).ok()?.pop()??;
+        decode(&bytes).map(|verdict| Arc::new(Verdict { template, ..verdict }))
+    }
+
     /// Keeps new verdicts in every level.
     pub async fn keep(&self, verdicts: Vec<(Key, Arc<Verdict>)>) {
         let mut entries = Vec::with_capacity(verdicts.len());

@@ -96,7 +96,7 @@ pub struct Verdict {
 }
 
 /// A token that speaks for the class of a verdict.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Named {
     /// The token as it stands in the message.
     pub text: String,

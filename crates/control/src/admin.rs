@@ -123,7 +123,12 @@ async fn explain(State(admin): State<Admin>, Query(query): Query<ExplainQuery>) 
     if query.severity > 24 {
         return problem(StatusCode::BAD_REQUEST, "severity is a number from 0 to 24");
     }
-    axum::Json(admin.services.explain(&query.message, query.severity)).into_response()
+    // What an LLM said may be on the disk alone.
+    let ask = move || admin.services.explain(&query.message, query.severity);
+    match tokio::task::spawn_blocking(ask).await {
+        Ok(why) => axum::Json(why).into_response(),
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the process is on its way down"),
+    }
 }
 
 async fn llm(State(admin): State<Admin>) -> Response {

@@ -1,4 +1,5 @@
-//! Why a message has its label: the rule with what it matched, or the words the model went by.
+//! Why a message has its label: the rule with what it matched, the words the model went by, and what
+//! an LLM said of its template.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use bessemer_pipeline::services::Explain;
 use bessemer_pipeline::{Context, SettingsError};
 use bessemer_record::json::from_otlp_json;
 use bessemer_record::{Draft, Limits, Signal, Tails};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::encode::{Label, rule_reason};
@@ -15,18 +16,43 @@ use super::judge::model_reason;
 use super::settings::Settings;
 use super::{Classify, FIRM};
 use crate::class::Class;
+use crate::llm::Verdict;
 use crate::model::Named;
+use crate::money::Amount;
 use crate::rules::RuleSettings;
 
+/// The tier that a label comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decider {
+    /// A rule, or the default where none matches.
+    Rules,
+    /// The local model.
+    Model,
+    /// An LLM.
+    Llm,
+}
+
+impl Decider {
+    /// The word in `ai.tier`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Model => "model",
+            Self::Llm => "llm",
+        }
+    }
+}
+
 /// The label of a message and what speaks for it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The class.
     pub class: Class,
     /// How sure, from 0 to 1.
     pub confidence: f64,
-    /// Which tier decided: `rules` or `model`.
-    pub tier: &'static str,
+    /// Which tier decided.
+    pub tier: Decider,
     /// The sentence in `ai.reason`.
     pub reason: String,
     /// The rule that decided, or that the model overruled.
@@ -35,13 +61,49 @@ pub struct Explanation {
     /// What the model says, if there is one, whether it decided or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Opinion>,
+    /// What an LLM said of the template, if one was asked, whether it decided or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm: Option<Ruling>,
     /// The id of the template, if templates are enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
 }
 
+/// What an LLM said of a template.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// The class; a lower one than the cheaper tiers gave changes nothing.
+    pub class: Class,
+    /// How sure, from 0 to 1.
+    pub confidence: f64,
+    /// Why, in the words of the LLM.
+    pub reason: String,
+    /// Component id of the provider that was asked.
+    pub provider: String,
+    /// The model that answered.
+    pub model: String,
+    /// Hash of the instructions and of the question as they were asked, hexadecimal.
+    pub prompt: String,
+    /// This template's share of what the request cost.
+    pub cost: Amount,
+}
+
+impl Ruling {
+    fn of(verdict: &Verdict) -> Self {
+        Self {
+            class: verdict.class,
+            confidence: verdict.confidence,
+            reason: verdict.reason.clone(),
+            provider: verdict.provider.clone(),
+            model: verdict.model.clone(),
+            prompt: format!("{:016x}", verdict.prompt),
+            cost: Amount(verdict.cost),
+        }
+    }
+}
+
 /// A rule and what of the body it matched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchedRule {
     /// Its name.
     pub name: String,
@@ -52,7 +114,7 @@ pub struct MatchedRule {
 }
 
 /// A part of a body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// What stands there.
     pub text: String,
@@ -63,7 +125,7 @@ pub struct Span {
 }
 
 /// What the model says of a message.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opinion {
     /// Its name.
     pub name: String,
@@ -119,7 +181,7 @@ impl Explainer {
         let mut explanation = Explanation {
             class: rules.class,
             confidence: rule.map_or(classify.default_confidence, |rule| rule.confidence),
-            tier: "rules",
+            tier: Decider::Rules,
             reason: rule.map_or_else(
                 || "no rule matches".to_owned(),
                 |rule| rule_reason(rule, word_in(rule, &folded).map(|(word, _)| word)),
@@ -127,17 +189,40 @@ impl Explainer {
             rule: rule.map(|rule| matched(classify, rules, rule, body)),
             template: judge.and_then(|judge| judge.template_of(body.as_bytes())),
             model,
+            llm: judge.and_then(|judge| judge.verdict_of(body)).map(|said| Ruling::of(&said)),
         };
-        if let Some(model) = &explanation.model
-            && rules.overruled_above < FIRM
-            && f64::from(model.confidence) > rules.overruled_above
-        {
-            explanation.tier = "model";
-            explanation.reason = model_reason(&model.name, &model.words);
-            explanation.class = model.class;
-            explanation.confidence = f64::from(model.confidence);
+        if rules.overruled_above < FIRM {
+            explanation.overrule(rules.overruled_above);
+            let sure = explanation.model.as_ref().map_or(0.0, |model| f64::from(model.confidence));
+            if judge.is_some_and(|judge| judge.asks(explanation.class, sure)) {
+                explanation.raise();
+            }
         }
         Some(explanation)
+    }
+}
+
+impl Explanation {
+    /// Lets the model decide if it is surer than this.
+    fn overrule(&mut self, above: f64) {
+        if let Some(model) = &self.model
+            && f64::from(model.confidence) > above
+        {
+            self.tier = Decider::Model;
+            self.reason = model_reason(&model.name, &model.words);
+            self.class = model.class;
+            self.confidence = f64::from(model.confidence);
+        }
+    }
+
+    /// Lets the LLM decide if it said more.
+    fn raise(&mut self) {
+        if let Some(said) = self.llm.as_ref().filter(|said| said.class > self.class) {
+            self.tier = Decider::Llm;
+            self.reason.clone_from(&said.reason);
+            self.class = said.class;
+            self.confidence = said.confidence;
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::explain::Opinion;
 use super::raise::{Ask, Raiser};
 use super::settings::{AttributeNames, ModelSettings, TemplateSettings};
 use crate::class::Class;
-use crate::llm::Local;
+use crate::llm::{self, Local, Redacted, Verdict};
 use crate::memo::{Memo, NUMBER_MAX};
 use crate::model::text::TEXT_BYTES_MAX;
 use crate::model::{Model, Named, file};
@@ -120,7 +120,7 @@ impl Judge {
         rules: Label,
         buffer: &mut Vec<u8>,
     ) -> Label {
-        let body = body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or_default();
+        let body = head(body);
         let hash = self.memo.hash(body, beside(severity, rules));
         let number = self.memo.get(hash).or_else(|| {
             let number = self.look_closer(tails, (body, severity), rules, buffer)?;
@@ -260,10 +260,28 @@ impl Judge {
     /// The id of the template that a body has or would get, if there are templates.
     pub(super) fn template_of(&self, body: &[u8]) -> Option<String> {
         let mut masked = Vec::new();
-        mask(body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or_default(), &mut masked);
+        mask(head(body), &mut masked);
         let learned = self.learned.lock();
         let is_telling = |word: &[u8]| self.is_telling(word);
         learned.templates.as_ref().map(|all| all.peek(&masked, &is_telling).to_string())
+    }
+
+    /// What an LLM said of the template of a body, in memory or kept. May read the disk.
+    pub(super) fn verdict_of(&self, body: &str) -> Option<Arc<Verdict>> {
+        let tier = &self.raiser.as_ref()?.tier;
+        let mut masked = Vec::new();
+        mask(head(body.as_bytes()), &mut masked);
+        let learned = self.learned.lock();
+        let templates = learned.templates.as_ref()?;
+        let id = templates.peek(&masked, &|word| self.is_telling(word));
+        let text = templates.text_of(id).map(|text| Redacted::new(&text));
+        drop(learned);
+        tier.known(llm::TemplateId(id.0), text.as_ref())
+    }
+
+    /// Whether an LLM is asked about a label that no firm rule gave.
+    pub(super) fn asks(&self, class: Class, confidence: f64) -> bool {
+        self.raiser.as_ref().is_some_and(|raiser| raiser.asks(class, confidence))
     }
 
     fn is_telling(&self, word: &[u8]) -> bool {
@@ -315,6 +333,11 @@ impl Learned {
         }
         self.shapes.insert(shape, number);
     }
+}
+
+/// As much of a body as is looked at.
+fn head(body: &[u8]) -> &[u8] {
+    body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or_default()
 }
 
 /// What a label depends on beside the body.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::ask::{Asker, QUESTIONS_MAX, TemplateId, VERDICTS_DEFAULT, Verdicts};
+use super::ask::{Asker, QUESTIONS_MAX, TemplateId, VERDICTS_DEFAULT, Verdict, Verdicts};
 use super::engine::{Degraded, Engine, Plan};
 use super::member::Member;
 use super::prompt::{self, Fences, QUESTIONS_MAX as BATCH_MAX};
@@ -128,6 +128,13 @@ impl Tier {
             Box::pin(std::future::ready(begun))
         });
         Ok(tier)
+    }
+
+    /// What was said of a template, in memory or, under its text, in the state of this node; that
+    /// reads the disk.
+    pub fn known(&self, template: TemplateId, text: Option<&Redacted>) -> Option<Arc<Verdict>> {
+        let kept = || self.caches.get()?.kept(template, text?);
+        self.verdicts.get(template).or_else(kept)
     }
 
     /// Forgets what was said of a template, in every cache: an operator knows better.

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::classify::explain::{Explainer, Question};
+use crate::classify::explain::{Decider, Explainer, Question};
 use crate::door::{self, Keys};
 use crate::rules::severity;
 
@@ -143,9 +143,9 @@ impl Front {
         Some(Label {
             classification: found.class.as_str(),
             confidence: found.confidence,
-            tier: found.tier,
+            tier: found.tier.as_str(),
             reason: found.reason,
-            model: found.model.filter(|_| found.tier == "model").map(|model| model.name),
+            model: found.model.filter(|_| found.tier == Decider::Model).map(|model| model.name),
         })
     }
 }

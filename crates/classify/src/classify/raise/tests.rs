@@ -8,6 +8,7 @@ use bessemer_pipeline::{Context, Scratch, Step as _};
 use bessemer_record::{Draft, Limits, Signal, json};
 use serde_json::json;
 
+use super::super::explain::{Explainer, Explanation, Question as WhyQuestion};
 use super::super::{Classify, Settings, text_of};
 use super::*;
 use crate::llm::Offered;
@@ -15,7 +16,7 @@ use crate::llm::tier::Settings as TierSettings;
 use crate::money::Micros;
 
 struct Lab {
-    classify: Classify,
+    classify: Arc<Classify>,
     tails: Arc<Tails>,
 }
 
@@ -26,7 +27,7 @@ impl Lab {
         let settings =
             Settings { llm: Some(TierSettings::of(vec![provider])), ..Settings::default() };
         let context = Context::detached().of("bessemer.processor.classify.test");
-        let classify = Classify::new(&settings, &context).unwrap();
+        let classify = Arc::new(Classify::new(&settings, &context).unwrap());
         let tails = std::mem::take(&mut *context.tails.lock()).build();
         Self { classify, tails }
     }
@@ -48,6 +49,13 @@ impl Lab {
         self.classify.run(&mut draft, &mut Scratch::default());
         ["ai.classification", "ai.tier", "ai.reason", "ai.degraded"]
             .map(|key| draft.attribute(0, key.as_bytes()).map(text_of).unwrap_or_default())
+    }
+
+    /// Why a record has its label.
+    fn explain(&self, body: &str, severity: u8) -> Explanation {
+        let attributes = serde_json::Map::new();
+        let question = WhyQuestion { body, severity, attributes: &attributes };
+        Explainer::of(&self.classify).explain(&question).unwrap()
     }
 
     /// The one question that waits.
@@ -85,6 +93,25 @@ fn records_go_on_with_their_local_label_until_a_verdict_raises_it() {
     assert_eq!(raised[..3], ["critical", "llm", "a pump that stands still"]);
     lab.tier().verdicts.forget(question.template);
     assert_eq!(lab.label("pump 7 of user jane@example.org stands", 9), local);
+}
+
+#[test]
+fn an_explanation_tells_who_said_what_for_how_much_and_whether_it_decided() {
+    let lab = Lab::new();
+    lab.label("pump 7 stands", 9);
+    assert_eq!(lab.explain("pump 7 stands", 9).llm, None, "nobody was asked yet");
+    lab.answer(lab.question().template, Class::Warning);
+    let found = lab.explain("pump 8 stands", 9);
+    let said = found.llm.clone().unwrap();
+    assert_eq!((&*said.provider, &*said.model, &*said.prompt), ("p", "m", "0000000000000000"));
+    assert_eq!((said.class, said.cost.0), (Class::Warning, Micros(1)));
+    let label = lab.label("pump 8 stands", 9);
+    let own = [found.class.as_str(), found.tier.as_str(), &found.reason];
+    assert_eq!(label[..3], own, "the explanation is that of the label");
+    assert_eq!(own, ["warning", "llm", "a pump that stands still"]);
+    // ERROR makes it a warning by rule; the same template, and nothing to raise.
+    let ruled = lab.explain("pump 8 stands", 17);
+    assert_eq!((ruled.tier.as_str(), ruled.llm), ("rules", Some(said)));
 }
 
 #[test]
