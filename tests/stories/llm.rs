@@ -152,6 +152,77 @@ fn records_flow_on_local_labels_and_later_ones_are_raised() {
     assert_eq!(provider.requests(), asked, "the verdict was kept");
 }
 
+/// Scenario: an operator corrects a class, the process is killed, and `train` reads the export.
+/// Promise: the next record has the class, before and after; undone, it has its own again.
+#[test]
+fn a_correction_of_an_operator_holds_over_a_kill_and_trains_a_model() {
+    let _alone = crate::alone();
+    let http = free_address();
+    let mut bessemer = Bessemer::new(templating(http));
+    bessemer.start();
+    let feedback = |admin, method: &str, path: &str, body: &str| {
+        let answer = exchange(admin, method, &format!("/api/v1/feedback{path}"), body).unwrap();
+        assert_eq!(answer.0, 200, "{}", answer.1);
+        let (_, text) = answer.1.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str::<serde_json::Value>(text).unwrap()
+    };
+    let label = |bessemer: &Bessemer, body: &str| {
+        send(http, body);
+        let mut found = String::new();
+        wait_until(WITHIN, "stored", || {
+            let path = format!("/api/v1/events?limit=1&text={}", body.rsplit(' ').next().unwrap());
+            let (_, page) = get(bessemer.admin, &path).unwrap();
+            let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+            found = page["events"][0]["classification"].as_str().unwrap_or_default().to_owned();
+            !found.is_empty()
+        });
+        found
+    };
+    assert_eq!(label(&bessemer, "lift 4 stands on floor 101"), "info");
+    let body =
+        r#"{"message":"lift 4 stands on floor 9","class":"critical","note":"people inside"}"#;
+    let corrected = feedback(bessemer.admin, "POST", "", body);
+    let other = r#"{"message":"heartbeat of lift 4 received","class":"info"}"#;
+    feedback(bessemer.admin, "POST", "", other);
+    assert_eq!(label(&bessemer, "lift 5 stands on floor 102"), "critical");
+    bessemer.kill();
+    bessemer.start();
+    assert_eq!(label(&bessemer, "lift 6 stands on floor 103"), "critical");
+    let (_, lines) = get(bessemer.admin, "/api/v1/feedback?format=jsonl").unwrap();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    let folder = tempfile::tempdir().unwrap();
+    let (examples, model) = (folder.path().join("examples.jsonl"), folder.path().join("own.model"));
+    std::fs::write(&examples, lines).unwrap();
+    let trained = std::process::Command::new(env!("CARGO_BIN_EXE_bessemer"))
+        .args(["train", "--text", "message", "--label", "class", "--output"])
+        .args([&model, &examples])
+        .output()
+        .unwrap();
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let path = format!("/{}", corrected["template"].as_str().unwrap());
+    feedback(bessemer.admin, "DELETE", &path, "");
+    assert_eq!(label(&bessemer, "lift 7 stands on floor 104"), "info");
+    assert!(bessemer.log().contains("an operator took a correction back"));
+}
+
+fn templating(http: SocketAddr) -> String {
+    format!(
+        r#"
+otelcol.receiver.otlp "in" {{
+  http {{ endpoint = "{http}" }}
+  output {{ logs = [bessemer.processor.classify.all.input] }}
+}}
+bessemer.processor.classify "all" {{
+  templates {{
+    enabled = true
+  }}
+  output {{ logs = [bessemer.exporter.store.local.input] }}
+}}
+bessemer.exporter.store "local" {{}}
+"#
+    )
+}
+
 /// Why a message has its label, by the process and by the command.
 fn why_of(bessemer: &Bessemer, message: &str) -> serde_json::Value {
     let path = format!("/api/v1/explain?severity=9&message={}", message.replace(' ', "%20"));
@@ -221,10 +292,20 @@ fn ask_on(router: SocketAddr, is_over: &AtomicBool) {
 
 fn ask(router: SocketAddr) -> std::io::Result<(u16, String)> {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"ping"}]}"#;
-    let mut stream = TcpStream::connect(router)?;
+    exchange(router, "POST", "/v1/chat/completions", body)
+}
+
+/// One request with JSON on a connection of its own; the status, and the whole answer.
+fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {router}\r\nconnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -4,15 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "a bench that panics fails")]
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use bessemer_classify::Class;
+use bessemer_classify::cell::LabelCell;
 use bessemer_classify::classify::{ModelSettings, Settings, TemplateSettings, step};
 use bessemer_classify::memo::Memo;
 use bessemer_classify::model::Model;
 use bessemer_classify::templates::{Templates, mask::mask};
 use bessemer_pipeline::{Context, Scratch};
 use bessemer_record::json::from_otlp_json;
-use bessemer_record::{Draft, Limits, Signal};
+use bessemer_record::{Draft, Limits, Signal, Tails, Value};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use parking_lot::RwLock;
 
 /// A body of 97 bytes.
 const BODY: &str = "request /api/v2/orders/123456 of 10.20.30.7 was served by cart with 200 in 12 ms, 4096 bytes sent";
@@ -43,6 +47,42 @@ fn parts(criterion: &mut Criterion) {
     let model = Model::embedded().unwrap();
     criterion.bench_function("judged by the model", |bencher| {
         bencher.iter(|| model.judge(black_box(BODY), 9));
+    });
+}
+
+/// A raised label as one record after the other reads it, while a second thread does the same: from a
+/// cell, and from behind the lock that a cell takes the place of.
+fn raised(criterion: &mut Criterion) {
+    let tails = Tails::none();
+    let said = [("ai.classification".to_owned(), Value::String("critical".to_owned()))];
+    let label = (Class::Critical, tails.learn(&said).unwrap());
+    let (cell, lock) = (LabelCell::default(), RwLock::new(Some(label)));
+    cell.set(Some(label));
+    let from_cell = || cell.get(black_box(&tails));
+    let from_lock = || *black_box(&lock).read();
+    let mut group = criterion.benchmark_group("raised label");
+    group.bench_function("cell", |bencher| bencher.iter(from_cell));
+    group.bench_function("lock", |bencher| bencher.iter(from_lock));
+    group.bench_function("cell, two threads", |bencher| {
+        beside(from_cell, || bencher.iter(from_cell));
+    });
+    group.bench_function("lock, two threads", |bencher| {
+        beside(from_lock, || bencher.iter(from_lock));
+    });
+    group.finish();
+}
+
+/// Runs `measured` while another thread does `read` without a pause.
+fn beside<T>(read: impl Fn() -> T + Sync, measured: impl FnOnce()) {
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                black_box(read());
+            }
+        });
+        measured();
+        is_over.store(true, Ordering::Relaxed);
     });
 }
 
@@ -107,5 +147,5 @@ fn batches(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parts, batches);
+criterion_group!(benches, parts, raised, batches);
 criterion_main!(benches);

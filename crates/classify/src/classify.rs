@@ -8,6 +8,7 @@
 //! templates are enabled, every log record gets the one of its body; where LLMs are named, they are
 //! asked about templates that stay unsure, and raise.
 
+mod correct;
 mod encode;
 pub mod explain;
 mod judge;
@@ -31,6 +32,7 @@ use crate::class::Class;
 use crate::llm::tier::Tier;
 use crate::rules::{Attribute, Rule, RuleSettings};
 use crate::scan::Scan;
+use correct::Corrections;
 use encode::{Encoder, FIRM, Label, RuleLabels};
 use explain::Explainer;
 use judge::Judge;
@@ -89,6 +91,9 @@ pub fn step(settings: &Settings, context: &Context) -> Result<Arc<dyn Step>, Set
     let hits: Arc<dyn Report> = Arc::clone(&classify.hits) as Arc<dyn Report>;
     context.services.publish_report("rules", &context.id, hits);
     context.services.publish_explain(&context.id, Arc::new(Explainer::of(&classify)));
+    if let Some(corrections) = Corrections::open(&classify, context) {
+        context.services.publish_feedback(&context.id, Arc::new(corrections));
+    }
     Ok(classify)
 }
 

@@ -2,6 +2,7 @@
 //! reason.
 
 pub mod cache;
+pub mod cell;
 pub mod class;
 pub mod classify;
 pub mod dataset;

@@ -14,7 +14,7 @@ use bessemer_pipeline::{Ledger, Metrics, Replays, Services, Status};
 use bessemer_runtime::{Clock, Tasks};
 use serde::Deserialize;
 
-use crate::{events, health, ledger, page, process, replays};
+use crate::{events, feedback, health, ledger, page, process, replays};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -83,6 +83,7 @@ fn routes(admin: Admin) -> Router {
         .route("/api/v1/ledger", get(ledger::ledger))
         .route("/api/v1/compliance", get(compliance))
         .merge(replays::routes())
+        .merge(feedback::routes())
         .route("/api/v1/cost", get(cost))
         .route("/api/v1/llm", get(llm))
         .route("/api/v1/templates", get(templates))

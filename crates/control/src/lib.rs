@@ -2,6 +2,7 @@
 
 mod admin;
 mod events;
+mod feedback;
 mod health;
 mod ledger;
 mod page;

@@ -1,5 +1,7 @@
 //! Small traits by which components serve each other and the admin API, found by component id.
 
+mod feedback;
+
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use serde::Serialize;
 
 use crate::catalog::SettingsError;
 use crate::receiver::StartError;
+pub use feedback::{Corrected, Correction, Feedback, FeedbackError};
 
 /// Reports by kind and component id.
 type Reports = BTreeMap<(&'static str, String), Arc<dyn Report>>;
@@ -32,6 +35,7 @@ pub struct Services {
     checks: Mutex<Vec<(String, Check)>>,
     jobs: Mutex<Vec<Job>>,
     explains: RwLock<BTreeMap<String, Arc<dyn Explain>>>,
+    feedbacks: RwLock<BTreeMap<String, Arc<dyn Feedback>>>,
 }
 
 impl std::fmt::Debug for Services {
@@ -133,6 +137,33 @@ impl Services {
         let explains = self.explains.read();
         let each = explains.iter();
         each.map(|(id, explain)| (id.clone(), explain.explain(message, severity))).collect()
+    }
+
+    /// Publishes what takes corrections of labels.
+    pub fn publish_feedback(&self, id: &str, feedback: Arc<dyn Feedback>) {
+        self.feedbacks.write().insert(id.to_owned(), feedback);
+    }
+
+    /// All corrections that hold, by component id.
+    pub fn corrected(&self) -> BTreeMap<String, Vec<Corrected>> {
+        let feedbacks = self.feedbacks.read();
+        feedbacks.iter().map(|(id, feedback)| (id.clone(), feedback.corrected())).collect()
+    }
+
+    /// What takes corrections for component `id`, or for the only one when `id` is `None`.
+    pub fn feedback(&self, id: Option<&str>) -> Result<(String, Arc<dyn Feedback>), FeedbackError> {
+        let feedbacks = self.feedbacks.read();
+        let mut fitting = feedbacks.iter().filter(|(one, _)| id.is_none_or(|id| **one == *id));
+        match (fitting.next(), fitting.next()) {
+            (Some((id, feedback)), None) => Ok((id.clone(), Arc::clone(feedback))),
+            (Some(_), Some(_)) => {
+                let ids: Vec<&str> = feedbacks.keys().map(String::as_str).collect();
+                Err(FeedbackError::Bad(format!("name a component: one of {}", ids.join(", "))))
+            }
+            (None, _) => Err(FeedbackError::NotFound(
+                "no such classify processor has templates; enable them in its settings".to_owned(),
+            )),
+        }
     }
 
     /// The event store with this id, or the first one by name when `id` is `None`.

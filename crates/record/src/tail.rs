@@ -123,12 +123,19 @@ impl Tails {
         Some(TailId((self.entries.len() + at) as u32))
     }
 
+    /// The set with this number, as [`TailId::index`] gave it; `None` where there is none.
+    #[inline]
+    pub fn named(&self, index: u32) -> Option<TailId> {
+        let id = TailId(index);
+        self.get(id).map(|_| id)
+    }
+
     #[inline]
     pub(crate) fn get(&self, id: TailId) -> Option<&Tail> {
         let index = id.0 as usize;
         match self.entries.get(index) {
             Some(tail) => Some(tail),
-            None => self.learned.get()?.get(index - self.entries.len())?.get(),
+            None => self.learned.get()?.get(index.checked_sub(self.entries.len())?)?.get(),
         }
     }
 }

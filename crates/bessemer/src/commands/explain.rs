@@ -94,6 +94,9 @@ fn written(found: &Explanation) -> Result<String, std::fmt::Error> {
         writeln!(text, "llm {} says {class} {:.3}: {}", llm.provider, llm.confidence, llm.reason)?;
         writeln!(text, "  model {}, prompt {}, cost {}", llm.model, llm.prompt, llm.cost.0)?;
     }
+    if let Some(said) = &found.correction {
+        writeln!(text, "an operator says {}: {}", said.class, said.note)?;
+    }
     if let Some(template) = &found.template {
         writeln!(text, "template {template}")?;
     }

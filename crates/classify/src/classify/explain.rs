@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bessemer_pipeline::services::Explain;
+use bessemer_pipeline::services::{Corrected, Explain};
 use bessemer_pipeline::{Context, SettingsError};
 use bessemer_record::json::from_otlp_json;
 use bessemer_record::{Draft, Limits, Signal, Tails};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::encode::{Label, rule_reason};
-use super::judge::model_reason;
+use super::judge::{model_reason, operator_reason};
 use super::settings::Settings;
 use super::{Classify, FIRM};
 use crate::class::Class;
@@ -31,6 +31,8 @@ pub enum Decider {
     Model,
     /// An LLM.
     Llm,
+    /// An operator.
+    Operator,
 }
 
 impl Decider {
@@ -40,6 +42,7 @@ impl Decider {
             Self::Rules => "rules",
             Self::Model => "model",
             Self::Llm => "llm",
+            Self::Operator => "operator",
         }
     }
 }
@@ -64,6 +67,9 @@ pub struct Explanation {
     /// What an LLM said of the template, if one was asked, whether it decided or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub llm: Option<Ruling>,
+    /// What an operator said of the template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Corrected>,
     /// The id of the template, if templates are enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
@@ -190,6 +196,7 @@ impl Explainer {
             template: judge.and_then(|judge| judge.template_of(body.as_bytes())),
             model,
             llm: judge.and_then(|judge| judge.verdict_of(body)).map(|said| Ruling::of(&said)),
+            correction: judge.and_then(|judge| judge.correction_of(body)),
         };
         if rules.overruled_above < FIRM {
             explanation.overrule(rules.overruled_above);
@@ -198,6 +205,7 @@ impl Explainer {
                 explanation.raise();
             }
         }
+        explanation.correct(rules.overruled_above < FIRM);
         Some(explanation)
     }
 }
@@ -222,6 +230,19 @@ impl Explanation {
             self.reason.clone_from(&said.reason);
             self.class = said.class;
             self.confidence = said.confidence;
+        }
+    }
+
+    /// Lets the operator decide.
+    fn correct(&mut self, is_weak: bool) {
+        let holds = |said: &&Corrected| is_weak || said.over_firm_rules;
+        if let Some(said) = self.correction.as_ref().filter(holds)
+            && let Some(class) = Class::named(&said.class)
+        {
+            self.tier = Decider::Operator;
+            self.reason = operator_reason(&said.note);
+            self.class = class;
+            self.confidence = 1.0;
         }
     }
 }

@@ -5,6 +5,8 @@
 //! is; only for a new shape is the template mined and the model asked. The three tables are bounded.
 //! When no more labels can be made, records get what the rules say.
 
+mod corrected;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +20,7 @@ use super::encode::{Encoder, FIRM, Label, Said};
 use super::explain::Opinion;
 use super::raise::{Ask, Raiser};
 use super::settings::{AttributeNames, ModelSettings, TemplateSettings};
+use crate::cell::LabelCell;
 use crate::class::Class;
 use crate::llm::{self, Local, Redacted, Verdict};
 use crate::memo::{Memo, NUMBER_MAX};
@@ -25,6 +28,8 @@ use crate::model::text::TEXT_BYTES_MAX;
 use crate::model::{Model, Named, file};
 use crate::templates::mask::mask;
 use crate::templates::{Seen, Shown, TemplateId, Templates};
+use corrected::Ruled;
+pub(super) use corrected::{CORRECTIONS_MAX, operator_reason};
 
 /// Shapes that are remembered at most; then all of them are forgotten at once.
 const SHAPES_MAX: usize = 1 << 16;
@@ -41,6 +46,8 @@ struct Known {
     /// What an LLM is asked, where the label is unsure.
     ask: Option<Ask>,
     template: Option<TemplateId>,
+    /// The label that an operator set instead.
+    corrected: LabelCell,
 }
 
 /// A label may be shared by all records for which these agree.
@@ -60,6 +67,7 @@ struct Learned {
     shapes: HashMap<u64, u16>,
     numbers: HashMap<Key, u16>,
     templates: Option<Templates>,
+    corrected: HashMap<TemplateId, Ruled>,
 }
 
 /// The model, the templates, and what was made of them.
@@ -129,6 +137,9 @@ impl Judge {
         });
         let Some(known) = number.and_then(|number| self.known(number)) else { return rules };
         let count = known.seen.fetch_add(1, Ordering::Relaxed);
+        if let Some((class, tail)) = known.corrected.get(tails) {
+            return Label { class, tail, rule: 0, ..known.label };
+        }
         match (&self.raiser, &known.ask) {
             (Some(raiser), Some(ask)) => {
                 let text = || self.learned.lock().templates.as_ref()?.text_of(known.template?);
@@ -181,7 +192,10 @@ impl Judge {
             let (label, attributes) = self.make(tails, key, rules, &text, severity)?;
             let number = u16::try_from(learned.numbers.len() + 1).ok()?;
             let ask = self.ask(key, (label, &attributes), rules, confidence);
-            let known = Known { label, seen, ask, template: key.template };
+            let corrected = LabelCell::default();
+            let known = Known { label, seen, ask, template: key.template, corrected };
+            let ruled = key.template.and_then(|template| learned.corrected.get_mut(&template));
+            self.correct_new(&known, ruled, tails);
             self.known.get(usize::from(number) - 1)?.set(known).ok()?;
             learned.numbers.insert(key, number);
             Some(number)

@@ -59,6 +59,11 @@ impl Keeper {
         }
     }
 
+    /// Stores all that is new.
+    pub(super) fn flush(&self) {
+        while self.store() {}
+    }
+
     /// Stores what is new, a part of it if it is much; says whether there may be more.
     fn store(&self) -> bool {
         let changes = self.judge.take_changes();
@@ -78,7 +83,7 @@ impl Drop for Keeper {
     /// The counts too, which are not stored on the way.
     fn drop(&mut self) {
         self.judge.change_all();
-        while self.store() {}
+        self.flush();
     }
 }
 

@@ -7,11 +7,11 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use bessemer_record::{Tails, Value};
-use parking_lot::RwLock;
+use bessemer_record::{TailId, Tails, Value};
 
 use super::encode::{Label, Said};
 use super::settings::AttributeNames;
+use crate::cell::LabelCell;
 use crate::class::Class;
 use crate::llm::tier::Tier;
 use crate::llm::{Local, Question, Redacted, TemplateId, Verdict};
@@ -30,9 +30,7 @@ pub(super) struct Ask {
     looked: AtomicU64,
     forgets: AtomicU64,
     is_judged: AtomicBool,
-    /// Whether `raised` is worth its lock: it is not for most templates.
-    is_raised: AtomicBool,
-    raised: RwLock<Option<Label>>,
+    raised: LabelCell,
     degraded: OnceLock<Label>,
 }
 
@@ -45,19 +43,9 @@ impl Ask {
             looked: AtomicU64::new(0),
             forgets: AtomicU64::new(0),
             is_judged: AtomicBool::new(false),
-            is_raised: AtomicBool::new(false),
-            raised: RwLock::new(None),
+            raised: LabelCell::default(),
             degraded: OnceLock::new(),
         }
-    }
-
-    fn raise(&self, to: Option<Label>) {
-        *self.raised.write() = to;
-        self.is_raised.store(to.is_some(), Ordering::Release);
-    }
-
-    fn raised(&self) -> Option<Label> {
-        if self.is_raised.load(Ordering::Acquire) { *self.raised.read() } else { None }
     }
 }
 
@@ -92,10 +80,10 @@ impl Raiser {
         let is_news = ask.looked.swap(now, Ordering::Relaxed) != now;
         let is_judged = || ask.is_judged.load(Ordering::Relaxed);
         if is_news || (count.is_multiple_of(RETRY_EVERY) && !is_judged()) {
-            self.look(tails, ask, label, text);
+            self.look(tails, ask, text);
         }
-        if let Some(raised) = ask.raised() {
-            return raised;
+        if let Some((class, tail)) = ask.raised.get(tails) {
+            return Label { class, tail, rule: 0, ..label };
         }
         if !is_judged() && self.tier.degraded.holds("") {
             return self.degraded(tails, ask, label);
@@ -103,24 +91,23 @@ impl Raiser {
         label
     }
 
-    fn look(&self, tails: &Tails, ask: &Ask, label: Label, text: impl FnOnce() -> Option<String>) {
+    fn look(&self, tails: &Tails, ask: &Ask, text: impl FnOnce() -> Option<String>) {
         let verdict = self.tier.verdicts.get(ask.template);
         let forgets = self.tier.verdicts.forgets();
         let is_forgotten = ask.forgets.swap(forgets, Ordering::Relaxed) != forgets;
         let Some(verdict) = verdict else {
             // What only made way for others in memory still holds.
             if is_forgotten {
-                ask.raise(None);
+                ask.raised.set(None);
                 ask.is_judged.store(false, Ordering::Relaxed);
             }
             return self.put_question(ask, text);
         };
         ask.is_judged.store(true, Ordering::Relaxed);
-        let is_known = ask.raised().is_some_and(|raised| raised.class == verdict.class);
-        if !is_known {
+        if ask.raised.class() != Some(verdict.class) {
             let is_higher = verdict.raises(ask.local.class);
-            let raised = is_higher.then(|| self.raised(tails, ask, label, &verdict));
-            ask.raise(raised.flatten());
+            let raised = is_higher.then(|| self.raised(tails, ask, &verdict));
+            ask.raised.set(raised.flatten());
         }
     }
 
@@ -137,7 +124,7 @@ impl Raiser {
         }
     }
 
-    fn raised(&self, tails: &Tails, ask: &Ask, label: Label, verdict: &Verdict) -> Option<Label> {
+    fn raised(&self, tails: &Tails, ask: &Ask, verdict: &Verdict) -> Option<(Class, TailId)> {
         let said = Said {
             class: verdict.over(ask.local.class),
             confidence: verdict.confidence,
@@ -148,7 +135,7 @@ impl Raiser {
         let mut attributes = said.attributes(&self.names);
         let template = |(name, _): &&(String, Value)| *name == self.names.template;
         attributes.extend(ask.base.iter().find(template).cloned());
-        Some(Label { class: said.class, tail: tails.learn(&attributes)?, rule: 0, ..label })
+        Some((said.class, tails.learn(&attributes)?))
     }
 
     /// The local label, with the word that nobody was asked.

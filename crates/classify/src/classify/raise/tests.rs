@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bessemer_config::value::Reference;
+use bessemer_pipeline::services::{Correction, Feedback as _};
 use bessemer_pipeline::{Context, Scratch, Step as _};
 use bessemer_record::{Draft, Limits, Signal, json};
 use serde_json::json;
 
+use super::super::correct::Corrections;
 use super::super::explain::{Explainer, Explanation, Question as WhyQuestion};
 use super::super::{Classify, Settings, text_of};
 use super::*;
@@ -18,6 +20,7 @@ use crate::money::Micros;
 struct Lab {
     classify: Arc<Classify>,
     tails: Arc<Tails>,
+    context: Context,
 }
 
 impl Lab {
@@ -29,7 +32,7 @@ impl Lab {
         let context = Context::detached().of("bessemer.processor.classify.test");
         let classify = Arc::new(Classify::new(&settings, &context).unwrap());
         let tails = std::mem::take(&mut *context.tails.lock()).build();
-        Self { classify, tails }
+        Self { classify, tails, context }
     }
 
     fn tier(&self) -> &Tier {
@@ -112,6 +115,27 @@ fn an_explanation_tells_who_said_what_for_how_much_and_whether_it_decided() {
     // ERROR makes it a warning by rule; the same template, and nothing to raise.
     let ruled = lab.explain("pump 8 stands", 17);
     assert_eq!((ruled.tier.as_str(), ruled.llm), ("rules", Some(said)));
+}
+
+#[tokio::test]
+async fn a_correction_stands_above_the_verdict_and_has_it_forgotten() {
+    let lab = Lab::new();
+    let local = lab.label("pump stands", 9);
+    lab.answer(lab.question().template, Class::Critical);
+    assert_eq!(lab.label("pump stands", 9)[1], "llm");
+    let corrections = Corrections::open(&lab.classify, &lab.context).unwrap();
+    let correction = Correction {
+        message: Some("pump stands".to_owned()),
+        class: "info".to_owned(),
+        ..Correction::default()
+    };
+    let corrected = corrections.correct(correction).await.unwrap();
+    let label = lab.label("pump stands", 9);
+    assert_eq!([&*label[0], &*label[1]], ["info", "operator"]);
+    assert!(lab.tier().asker.is_empty(), "nobody is asked about what an operator knows");
+    corrections.undo(&corrected.template).await.unwrap();
+    assert_eq!(lab.label("pump stands", 9), local, "the verdict is gone");
+    assert_eq!(lab.question().text.as_str(), "pump stands", "and may come again");
 }
 
 #[test]
