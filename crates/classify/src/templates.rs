@@ -61,6 +61,8 @@ struct Template {
     id: TemplateId,
     words: Vec<Box<[u8]>>,
     seen: Seen,
+    /// The count that was stored last.
+    stored: u64,
     /// Number of the birth, to tell young from old.
     born: u64,
 }
@@ -138,7 +140,8 @@ impl Templates {
             self.forget_rarest();
         }
         let words = words.iter().map(|word| (*word).into()).collect();
-        self.insert(group, Template { id, words, seen: Arc::clone(&seen), born: self.births });
+        let (seen_too, born) = (Arc::clone(&seen), self.births);
+        self.insert(group, Template { id, words, seen: seen_too, stored: 0, born });
         self.changed.push(id);
         (id, seen)
     }

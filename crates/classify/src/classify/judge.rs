@@ -323,6 +323,13 @@ impl Judge {
         }
     }
 
+    /// Has templates stored anew whose count has moved.
+    pub(super) fn change_counted(&self) {
+        if let Some(templates) = &mut self.learned.lock().templates {
+            templates.change_counted();
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn raiser(&self) -> &Raiser {
         self.raiser.as_ref().unwrap()

@@ -14,6 +14,8 @@ use super::judge::Judge;
 
 /// How often templates are stored at most.
 const STORE_NANOS: u64 = 10_000_000_000;
+/// How often counts are stored for their own sake.
+const COUNTS_NANOS: u64 = 60_000_000_000;
 /// Templates in a report at most.
 const SHOWN_MAX: usize = 1_000;
 
@@ -25,6 +27,8 @@ pub(super) struct Keeper {
     clock: Arc<dyn Clock>,
     /// When templates are stored next, nanoseconds since the Unix epoch.
     due: AtomicU64,
+    /// When counts that moved are stored next.
+    counts_due: AtomicU64,
 }
 
 impl Keeper {
@@ -35,6 +39,7 @@ impl Keeper {
             state: Arc::clone(&context.state),
             clock: Arc::clone(&context.clock),
             due: AtomicU64::new(context.clock.unix_nanos() + STORE_NANOS),
+            counts_due: AtomicU64::new(context.clock.unix_nanos() + COUNTS_NANOS),
         };
         if let Err(error) = keeper.judge.restore(&*keeper.state, &keeper.component) {
             tracing::warn!(component = keeper.component, %error, "templates could not be read");
@@ -55,6 +60,7 @@ impl Keeper {
         let next = now.saturating_add(STORE_NANOS);
         let order = Ordering::Relaxed;
         if now >= due && self.due.compare_exchange(due, next, order, order).is_ok() {
+            self.change_counted(now);
             self.store();
         }
     }
@@ -62,6 +68,14 @@ impl Keeper {
     /// Stores all that is new.
     pub(super) fn flush(&self) {
         while self.store() {}
+    }
+
+    /// Has counts stored when it is time; only the worker that stores is here.
+    fn change_counted(&self, now: u64) {
+        if now >= self.counts_due.load(Ordering::Relaxed) {
+            self.counts_due.store(now.saturating_add(COUNTS_NANOS), Ordering::Relaxed);
+            self.judge.change_counted();
+        }
     }
 
     /// Stores what is new, a part of it if it is much; says whether there may be more.
@@ -80,7 +94,7 @@ impl Keeper {
 }
 
 impl Drop for Keeper {
-    /// The counts too, which are not stored on the way.
+    /// The counts too, which are stored once a minute on the way.
     fn drop(&mut self) {
         self.judge.change_all();
         self.flush();

@@ -34,10 +34,20 @@ impl Templates {
         self.changed.extend(self.by_id.keys());
     }
 
-    fn change(&self, id: TemplateId) -> Option<Change> {
+    /// Has those stored anew whose count has moved, unless some wait already: a round ends before the
+    /// next begins, so that none is left out of all of them.
+    pub fn change_counted(&mut self) {
+        if self.changed.is_empty() {
+            let has_moved = |t: &&Template| t.seen.load(Ordering::Relaxed) != t.stored;
+            self.changed.extend(self.by_id.values().filter(has_moved).map(|template| template.id));
+        }
+    }
+
+    fn change(&mut self, id: TemplateId) -> Option<Change> {
         let key = format!("{PREFIX}{id}");
-        let Some(template) = self.by_id.get(&id) else { return Some(Change::Delete(key)) };
+        let Some(template) = self.by_id.get_mut(&id) else { return Some(Change::Delete(key)) };
         let count = template.seen.load(Ordering::Relaxed);
+        template.stored = count;
         let stored = Stored { text: template.text(), count };
         serde_json::to_vec(&stored).ok().map(|bytes| Change::Put(key, bytes))
     }
@@ -54,6 +64,7 @@ impl Templates {
                 id: TemplateId(id),
                 words: words.iter().map(|word| (*word).into()).collect(),
                 seen: Arc::new(AtomicU64::new(stored.count)),
+                stored: stored.count,
                 born: self.births,
             };
             self.insert(group_of(&words), template);

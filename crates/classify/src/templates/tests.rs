@@ -78,6 +78,21 @@ fn what_is_forgotten_is_forgotten_in_the_state_too() {
     assert_eq!(state.scan("c", "template/", 100).unwrap().len(), templates.len());
 }
 
+#[test]
+fn a_count_is_stored_again_once_when_it_has_moved() {
+    let (state, mut templates) = (MemoryState::default(), Templates::new(100));
+    find(&mut templates, "belt is slow");
+    find(&mut templates, "gate is open");
+    store(&mut templates, &state);
+    for _ in 0..3 {
+        find(&mut templates, "gate is open");
+    }
+    templates.change_counted();
+    assert_eq!(templates.take_changes().len(), 1);
+    templates.change_counted();
+    assert_eq!(templates.take_changes(), []);
+}
+
 proptest! {
     /// Scenario: bodies come, the process ends, others come in any order.
     /// Promise: a body that was known before has the id that it had.
