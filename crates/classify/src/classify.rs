@@ -14,6 +14,7 @@ pub mod explain;
 mod judge;
 mod keeper;
 mod raise;
+mod services;
 mod sets;
 mod settings;
 
@@ -38,6 +39,7 @@ use explain::Explainer;
 use judge::Judge;
 use keeper::Keeper;
 use raise::Raiser;
+use services::{OTHERS, Services};
 use sets::Hits;
 pub use settings::{AttributeNames, DefaultLabel, ModelSettings, Settings, TemplateSettings};
 
@@ -74,8 +76,10 @@ struct Classify {
     words: Vec<WordRules>,
     settings: Vec<RuleSettings>,
     hits: Arc<Hits>,
-    /// The label by severity of a record without any word; `None` where a rule must look closer.
-    by_severity: Option<[Label; SEVERITIES]>,
+    services: Services,
+    /// The label by service and severity of a record without any word; `None` where a rule must look
+    /// closer.
+    by_severity: Option<Vec<[Label; SEVERITIES]>>,
     counters: [Counter; 3],
 }
 
@@ -123,6 +127,7 @@ impl Classify {
             rules,
             labels,
             words: word_rules,
+            services: Services::new(&all),
             settings: all,
             hits,
             by_severity: None,
@@ -132,9 +137,13 @@ impl Classify {
             }),
         };
         if !classify.rules.iter().any(Rule::needs_record) {
-            let label =
-                |severity| classify.first_match(&[], u8::try_from(severity).unwrap_or(0), None);
-            classify.by_severity = Some(std::array::from_fn(label));
+            let table = |service| {
+                std::array::from_fn(|severity| {
+                    let severity = u8::try_from(severity).unwrap_or(0);
+                    classify.first_match(&[], (service, severity), None)
+                })
+            };
+            classify.by_severity = Some(classify.services.numbers().map(table).collect());
         }
         Ok(classify)
     }
@@ -143,7 +152,7 @@ impl Classify {
     fn first_match(
         &self,
         words: &[usize],
-        severity: u8,
+        (service, severity): (u16, u8),
         record: Option<(&Draft, usize, &[u8])>,
     ) -> Label {
         for (index, rule) in self.rules.iter().enumerate() {
@@ -152,6 +161,7 @@ impl Classify {
             let holds = (!rule.has_words || word.is_some())
                 && !words.iter().any(|word| meant(&word).is_some_and(|own| own.excepts(index)))
                 && severity >= rule.severity_min
+                && self.services.has(index, service)
                 && (!rule.needs_record()
                     || record
                         .is_some_and(|(draft, item, body)| looks_closer(rule, draft, item, body)));
@@ -168,12 +178,21 @@ impl Classify {
         self.default
     }
 
-    /// What the rules say of a record.
-    fn by_rules(&self, draft: &Draft, item: usize, words: &[usize], body: &[u8]) -> (Label, u8) {
+    /// What the rules say of a record of a service.
+    fn by_rules(
+        &self,
+        (draft, item, service): (&Draft, usize, u16),
+        words: &[usize],
+        body: &[u8],
+    ) -> (Label, u8) {
         let severity = severity_of(draft, item);
         let label = match (&self.by_severity, words) {
-            (Some(table), []) => table.get(usize::from(severity)).copied().unwrap_or(self.default),
-            _ => self.first_match(words, severity, Some((draft, item, body))),
+            (Some(tables), []) => {
+                let table = tables.get(usize::from(service));
+                let label = table.and_then(|table| table.get(usize::from(severity)));
+                label.copied().unwrap_or(self.default)
+            }
+            _ => self.first_match(words, (service, severity), Some((draft, item, body))),
         };
         (label, severity)
     }
@@ -190,6 +209,8 @@ struct Labelling<'a> {
     classify: &'a Classify,
     judge: Option<&'a Judge>,
     buffer: &'a mut Vec<u8>,
+    /// The number of the service of each resource; empty where it does not matter.
+    services: Vec<u16>,
     counts: [u64; 3],
     /// Records by the number of the rule that labelled them.
     by_rule: Vec<u64>,
@@ -197,7 +218,13 @@ struct Labelling<'a> {
 
 impl Labelling<'_> {
     fn item(&mut self, draft: &mut Draft, item: usize, words: &[usize], folded: &[u8]) {
-        let (rules, severity) = self.classify.by_rules(draft, item, words, folded);
+        let service = match &*self.services {
+            [] => OTHERS,
+            services => {
+                services.get(draft.resource_group(item) as usize).copied().unwrap_or(OTHERS)
+            }
+        };
+        let (rules, severity) = self.classify.by_rules((draft, item, service), words, folded);
         let label = match self.judge {
             Some(judge) if judge.has_templates() || rules.overruled_above < FIRM => {
                 let own = draft.body(item);
@@ -226,6 +253,7 @@ impl Step for Classify {
             classify: self,
             judge,
             buffer: &mut scratch.bytes,
+            services: self.services.of_resources(draft),
             counts: [0; 3],
             by_rule: vec![0; self.rules.len() + 1],
         };

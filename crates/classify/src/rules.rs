@@ -13,11 +13,12 @@ use crate::class::Class;
 pub const RULES_MAX: usize = 1_000;
 /// Words over all rules at most.
 pub const WORDS_MAX: usize = 20_000;
+/// Names of services over all rules at most.
+pub const SERVICES_MAX: usize = 1_000;
 /// Bytes that one compiled expression may take at most.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
-/// One rule: it matches when every condition given holds; of several words one is enough. A rule for
-/// one service has an `attribute` condition on `service.name`.
+/// One rule: it matches when every condition given holds; of several words one is enough.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSettings {
@@ -25,6 +26,9 @@ pub struct RuleSettings {
     pub name: String,
     /// The class that the rule gives.
     pub class: Class,
+    /// Services that the rule is for, by the `service.name` of their resource; all when empty.
+    #[serde(default)]
+    pub services: Vec<String>,
     /// How sure the rule is, from 0 to 1.
     #[serde(default = "default_confidence")]
     pub confidence: f64,
@@ -71,6 +75,7 @@ pub fn default_rules() -> Vec<RuleSettings> {
     let rule = |name: &str, class, confidence| RuleSettings {
         name: name.to_owned(),
         class,
+        services: Vec::new(),
         confidence,
         weak: false,
         words: Vec::new(),
@@ -126,7 +131,8 @@ impl Rule {
             return Err(SettingsError::new(&path, "has an empty word", "remove it"));
         }
         if *settings == (RuleSettings { name: settings.name.clone(), ..unconditional(settings) }) {
-            let remedy = "give words, regex, severity_min or attribute, or use the default block";
+            let remedy =
+                "give services, words, regex, severity_min or attribute, or use the default block";
             return Err(SettingsError::new(&path, "has no condition", remedy));
         }
         let attributes =
@@ -148,6 +154,7 @@ impl Rule {
 
 fn unconditional(settings: &RuleSettings) -> RuleSettings {
     RuleSettings {
+        services: Vec::new(),
         words: Vec::new(),
         regex: None,
         severity_min: None,

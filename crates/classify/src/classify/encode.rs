@@ -112,6 +112,9 @@ pub(super) fn rule_reason(rule: &RuleSettings, word: Option<&str>) -> String {
 
 fn conditions(rule: &RuleSettings) -> String {
     let mut parts = Vec::new();
+    if !rule.services.is_empty() {
+        parts.push(format!("service is {}", rule.services.join(", ")));
+    }
     if let Some(severity) = &rule.severity_min {
         parts.push(format!("severity is {severity} or above"));
     }

@@ -180,7 +180,8 @@ impl Explainer {
         if let Some(scan) = &classify.scan {
             scan.words(folded.as_bytes(), |word| words.push(word));
         }
-        let (rules, severity) = classify.by_rules(&draft, 0, &words, folded.as_bytes());
+        let service = classify.services.of_item(&draft, 0);
+        let (rules, severity) = classify.by_rules((&draft, 0, service), &words, folded.as_bytes());
         let rule = classify.settings.get(usize::from(rules.rule).wrapping_sub(1));
         let judge = classify.keeper.as_ref().map(|keeper| &keeper.judge);
         let model = judge.and_then(|judge| judge.opinion(body, severity));
@@ -258,7 +259,8 @@ impl Explain for Explainer {
 /// A batch of one log record.
 fn draft_of(question: &Question<'_>) -> Option<Draft> {
     let attributes: Vec<Value> = question.attributes.iter().filter_map(attribute).collect();
-    let request = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{
+    let resource = json!({ "attributes": attributes.clone() });
+    let request = json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": [{ "logRecords": [{
         "severityNumber": question.severity,
         "body": { "stringValue": question.body },
         "attributes": attributes,

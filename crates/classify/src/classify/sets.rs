@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::settings::Settings;
 use crate::class::Class;
-use crate::rules::{RULES_MAX, RuleSettings, WORDS_MAX, default_rules};
+use crate::rules::{RULES_MAX, RuleSettings, SERVICES_MAX, WORDS_MAX, default_rules};
 
 /// Bytes of a file of rules at most.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -24,9 +24,11 @@ pub(super) fn all(settings: &Settings) -> Result<Vec<RuleSettings>, SettingsErro
         all.extend(default_rules());
     }
     let words: usize = all.iter().map(|rule| rule.words.len() + rule.except.len()).sum();
-    if all.len() > RULES_MAX || words > WORDS_MAX {
-        let problem = format!("{} rules with {words} words", all.len());
-        let remedy = format!("at most {RULES_MAX} rules and {WORDS_MAX} words fit");
+    let services: usize = all.iter().map(|rule| rule.services.len()).sum();
+    if all.len() > RULES_MAX || words > WORDS_MAX || services > SERVICES_MAX {
+        let problem = format!("{} rules with {words} words and {services} services", all.len());
+        let remedy =
+            format!("at most {RULES_MAX} rules, {WORDS_MAX} words and {SERVICES_MAX} services fit");
         return Err(SettingsError::new("rule", problem, remedy));
     }
     Ok(all)

@@ -36,6 +36,7 @@ fn rule(name: &str) -> RuleSettings {
     RuleSettings {
         name: name.into(),
         class: Class::Critical,
+        services: Vec::new(),
         confidence: 0.7,
         weak: false,
         words: Vec::new(),
@@ -158,6 +159,50 @@ fn a_rule_does_not_match_beside_a_word_it_excepts() {
     check(&settings, &log("drill: copy failed", 13), "info", "0.5", "no rule matches");
     let reason = "rule loud: severity is WARN or above, body lacks \"drill\"";
     check(&settings, &log("copy done", 13), "critical", "0.7", reason);
+}
+
+#[test]
+fn a_rule_for_services_holds_for_their_resources_alone() {
+    let only = |services: &[&str]| {
+        let services = services.iter().map(|name| (*name).to_owned()).collect();
+        let own = RuleSettings { services, ..rule("own") };
+        Settings { rule: vec![own], ..Settings::default() }
+    };
+    let calm = log("belt runs", 9);
+    check(
+        &only(&["billing", "shop"]),
+        &calm,
+        "critical",
+        "0.7",
+        "rule own: service is billing, shop",
+    );
+    check(&only(&["billing"]), &calm, "info", "0.5", "no rule matches");
+}
+
+#[test]
+fn every_resource_of_a_batch_has_its_own_rules() {
+    let words = |service: &str, class| RuleSettings {
+        services: vec![service.to_owned()],
+        words: vec!["belt".into()],
+        class,
+        ..rule(service)
+    };
+    let settings = Settings {
+        rule: vec![words("line", Class::Critical), words("shop", Class::Warning)],
+        ..Settings::default()
+    };
+    let resource = |service: &str| {
+        json!({
+            "resource": { "attributes": [
+                { "key": "service.name", "value": { "stringValue": service } },
+            ] },
+            "scopeLogs": [{ "logRecords": [log("belt runs", 9), log("gate open", 9)] }],
+        })
+    };
+    let batch = json!({ "resourceLogs": [resource("shop"), resource("line"), resource("other")] });
+    let classes: Vec<String> =
+        labels(&settings, Signal::Logs, &batch).into_iter().map(|[class, ..]| class).collect();
+    assert_eq!(classes, ["warning", "info", "critical", "info", "info", "info"]);
 }
 
 #[test]
