@@ -336,6 +336,10 @@ pub(crate) struct Train {
     /// The name of the model.
     #[arg(long, default_value = "own")]
     pub(crate) name: String,
+    /// An Ed25519 private key in PEM (PKCS#8) that signs the model; its public key, which
+    /// `model.public_key` of a config can demand, is printed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<PathBuf>,
     /// A model that is trained further; the one inside the binary unless set.
     #[arg(long, value_name = "FILE")]
     pub(crate) base: Option<PathBuf>,

@@ -6,6 +6,7 @@
 
 mod features;
 pub mod file;
+pub mod sign;
 mod table;
 pub mod text;
 pub mod train;
@@ -112,7 +113,7 @@ impl Model {
     /// The model inside the binary; `None` only when the build is damaged.
     pub fn embedded() -> Option<Arc<Self>> {
         static EMBEDDED: LazyLock<Option<Arc<Model>>> = LazyLock::new(|| {
-            file::decode(include_bytes!("../data/default.model")).ok().map(Arc::new)
+            file::decode(include_bytes!("../data/default.model"), None).ok().map(Arc::new)
         });
         EMBEDDED.clone()
     }

@@ -1,13 +1,14 @@
 //! `bessemer train`: a model from labelled messages.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use bessemer_classify::dataset::{self, Columns, Form, Row};
+use bessemer_classify::model::sign::{KEY_BYTES_MAX, SigningKey};
 use bessemer_classify::model::train::{Example, HeldOut, Plan, train as fit};
 use bessemer_classify::model::{Model, file};
 
@@ -33,11 +34,27 @@ pub(crate) fn train(arguments: &Train) -> anyhow::Result<ExitCode> {
         base: base.as_deref(),
         held_out: HeldOut::Shapes,
     };
+    let key = arguments.sign_key.as_deref().map(signing_key).transpose()?;
     let trained = fit(&plan, &examples)?;
-    std::fs::write(&arguments.output, file::encode(&trained)?)
+    let mut bytes = file::encode(&trained)?;
+    if let Some(key) = &key {
+        bytes = key.sign(bytes);
+    }
+    std::fs::write(&arguments.output, bytes)
         .with_context(|| format!("cannot write {}", arguments.output.display()))?;
     output::print(&format!("{}\n", serde_json::to_string_pretty(trained.report())?))?;
+    if let Some(key) = &key {
+        output::print(&format!("public key: {}\n", key.public()?))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn signing_key(path: &Path) -> anyhow::Result<SigningKey> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(KEY_BYTES_MAX).read_to_string(&mut text))
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    SigningKey::from_pem(&text).with_context(|| path.display().to_string())
 }
 
 fn sources(files: &[std::path::PathBuf], base: Option<&Model>) -> Vec<String> {
@@ -62,6 +79,6 @@ pub(super) fn model(path: Option<&Path>) -> anyhow::Result<Arc<Model>> {
     let length = std::fs::metadata(path).with_context(|| path.display().to_string())?.len();
     anyhow::ensure!(length <= file::FILE_BYTES_MAX as u64, "{} is too long", path.display());
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let model = file::decode(&bytes).with_context(|| path.display().to_string())?;
+    let model = file::decode(&bytes, None).with_context(|| path.display().to_string())?;
     Ok(Arc::new(model))
 }

@@ -24,6 +24,7 @@ use crate::cell::LabelCell;
 use crate::class::Class;
 use crate::llm::{self, Local, Redacted, Verdict};
 use crate::memo::{Memo, NUMBER_MAX};
+use crate::model::sign::{KeyError, PublicKey};
 use crate::model::text::TEXT_BYTES_MAX;
 use crate::model::{Model, Named, file};
 use crate::templates::mask::mask;
@@ -100,7 +101,7 @@ impl Judge {
         if !model.enabled && !by_template {
             return Ok(None);
         }
-        let model = if model.enabled { Some(load(&model.file)?) } else { None };
+        let model = if model.enabled { Some(load(model)?) } else { None };
         let templates = by_template.then(|| Templates::new(templates.max));
         Ok(Some(Self {
             by_template,
@@ -380,10 +381,12 @@ fn hundredths(confidence: f32) -> u8 {
     (0..=100_u8).rev().find(|step| confidence * 100.0 >= f32::from(*step)).unwrap_or_default()
 }
 
-fn load(path: &str) -> Result<Arc<Model>, SettingsError> {
+fn load(settings: &ModelSettings) -> Result<Arc<Model>, SettingsError> {
     let refused = |problem: String| {
         SettingsError::new("model.file", problem, "name a file that `bessemer train` wrote")
     };
+    let path = &settings.file;
+    let key = demanded(settings)?;
     if path.is_empty() {
         return Model::embedded().ok_or_else(|| refused("the embedded model is damaged".into()));
     }
@@ -392,5 +395,21 @@ fn load(path: &str) -> Result<Arc<Model>, SettingsError> {
         return Err(refused(format!("{path} is too long")));
     }
     let bytes = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
-    file::decode(&bytes).map(Arc::new).map_err(|error| refused(error.to_string()))
+    let model = file::decode(&bytes, key.as_ref());
+    model.map(Arc::new).map_err(|error| refused(format!("{path}: {error}")))
+}
+
+/// The key that must have signed the file, if one must.
+fn demanded(settings: &ModelSettings) -> Result<Option<PublicKey>, SettingsError> {
+    let refused = |problem: &str, remedy| SettingsError::new("model.public_key", problem, remedy);
+    if settings.public_key.is_empty() {
+        return Ok(None);
+    }
+    if settings.file.is_empty() {
+        let problem = "there is no file that it could have signed";
+        return Err(refused(problem, "set `model.file` too"));
+    }
+    let key = settings.public_key.parse();
+    key.map(Some)
+        .map_err(|error: KeyError| refused(&error.to_string(), "copy the key that it printed"))
 }

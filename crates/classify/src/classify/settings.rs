@@ -106,13 +106,17 @@ pub struct ModelSettings {
     pub enabled: bool,
     /// A file that `bessemer train` wrote; empty for the model inside the binary.
     pub file: String,
+    /// The public key that must have signed `file`, 64 hexadecimal digits as `bessemer train --sign-key`
+    /// prints them; empty if a file need not be signed.
+    pub public_key: String,
     /// The model is not heard unless it is surer than this, from 0 to 1.
     pub confidence_min: f64,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { enabled: false, file: String::new(), confidence_min: 0.0 }
+        let (file, public_key) = (String::new(), String::new());
+        Self { enabled: false, file, public_key, confidence_min: 0.0 }
     }
 }
 

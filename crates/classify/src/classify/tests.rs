@@ -437,3 +437,23 @@ fn a_model_file_that_is_missing_is_refused_by_its_setting() {
     let error = Classify::new(&settings, &Context::detached().of("classify.test")).unwrap_err();
     assert!(error.to_string().contains("model.file"), "{error}");
 }
+
+/// Scenario: a config demands a key of a file that nobody signed, and of none at all.
+/// Promise: each is refused and says why.
+#[test]
+fn a_model_file_without_the_demanded_signature_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.model");
+    std::fs::write(&path, include_bytes!("../../data/default.model")).unwrap();
+    let refused = |file: &str| {
+        let public_key = "00".repeat(32);
+        let model =
+            ModelSettings { enabled: true, file: file.into(), public_key, confidence_min: 0.0 };
+        let settings = Settings { model, ..Settings::default() };
+        let context = Context::detached().of("classify.test");
+        Classify::new(&settings, &context).unwrap_err().to_string()
+    };
+    let unsigned = refused(path.to_str().unwrap());
+    assert!(unsigned.contains("is not signed"), "{unsigned}");
+    assert!(refused("").contains("model.public_key"));
+}

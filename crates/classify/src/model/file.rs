@@ -1,15 +1,18 @@
-//! A model as a file: versioned, with its report, and a checksum over everything.
+//! A model as a file: versioned, with its report, a checksum over everything, and a signature if it
+//! was written with a key.
 //!
 //! Layout, little endian: magic `BSMMODEL`; version u32; length of the report u32; report as JSON;
 //! number of features u32; temperature and three biases f32; for each feature its key u32, value
-//! f32 and three weights f32, by ascending key; XXH3 u64 of all bytes before it. The checksum finds
-//! damage; it does not prove who wrote the file.
+//! f32 and three weights f32, by ascending key; XXH3 u64 of all bytes before it; in a signed file
+//! 64 bytes of Ed25519 over all bytes before them. The checksum finds damage, the signature proves who
+//! wrote the file.
 
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::sign::{PublicKey, SIGNATURE_BYTES};
 use super::table::Table;
-use super::{FEATURES_MAX, Model, Part};
+use super::{FEATURES_MAX, Model, Part, Report};
 
 /// Bytes of a model file at most.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
@@ -17,6 +20,11 @@ pub const FILE_BYTES_MAX: usize = 4 << 20;
 const MAGIC: &[u8; 8] = b"BSMMODEL";
 /// Counts changes of the layout and of what a key stands for.
 const VERSION: u32 = 2;
+
+/// Temperature and biases.
+const HEADER_BYTES: u32 = 16;
+/// Key, value and weights.
+const FEATURE_BYTES: u32 = 20;
 
 /// Why a model file cannot be used.
 #[derive(Debug, Error)]
@@ -36,6 +44,12 @@ pub enum FileError {
     /// Numbers that no training writes.
     #[error("the model file holds values that are out of order or not finite")]
     Values,
+    /// Signed by nobody, where a key is demanded.
+    #[error("the model file is not signed, and a public key is demanded")]
+    Unsigned,
+    /// Signed by somebody else.
+    #[error("the signature of the model file is not that of the demanded public key")]
+    Signature,
     /// The report cannot be read.
     #[error("the report of the model cannot be read")]
     Report(#[from] serde_json::Error),
@@ -61,29 +75,38 @@ pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-/// Reads a model; damage of any kind is an error.
-pub fn decode(bytes: &[u8]) -> Result<Model, FileError> {
+/// Reads a model; damage of any kind is an error, and so is a file that `demanded` did not sign.
+pub fn decode(bytes: &[u8], demanded: Option<&PublicKey>) -> Result<Model, FileError> {
     if bytes.get(..MAGIC.len()) != Some(MAGIC) {
         return Err(FileError::Foreign);
     }
     if bytes.len() > FILE_BYTES_MAX {
         return Err(FileError::Length);
     }
-    let (content, sum) = bytes.split_last_chunk::<8>().ok_or(FileError::Length)?;
-    let mut reader = Reader { rest: content.get(MAGIC.len()..).unwrap_or_default() };
+    let mut reader = Reader { rest: bytes.get(MAGIC.len()..).unwrap_or_default() };
     let version = reader.number()?;
     if version != VERSION {
         return Err(FileError::Version(version));
     }
-    if xxh3_64(content) != u64::from_le_bytes(*sum) {
-        return Err(FileError::Checksum);
-    }
     let report = reader.number()?;
-    let report = serde_json::from_slice(reader.take(report)?)?;
-    let count = reader.number()? as usize;
-    if count > FEATURES_MAX {
+    let report = reader.take(report)?;
+    let count = reader.number()?;
+    if count as usize > FEATURES_MAX {
         return Err(FileError::Length);
     }
+    let numbers = reader.take(HEADER_BYTES + count * FEATURE_BYTES)?;
+    let signature = reader.signature(bytes)?;
+    if let Some(key) = demanded {
+        let signature = signature.ok_or(FileError::Unsigned)?;
+        let signed = bytes.get(..bytes.len() - signature.len()).unwrap_or_default();
+        if !key.signed(signed, signature) {
+            return Err(FileError::Signature);
+        }
+    }
+    model_of(serde_json::from_slice(report)?, count as usize, &mut Reader { rest: numbers })
+}
+
+fn model_of(report: Report, count: usize, reader: &mut Reader<'_>) -> Result<Model, FileError> {
     let temperature = reader.float()?;
     let bias = [reader.float()?, reader.float()?, reader.float()?];
     let (mut keys, mut parts) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -95,9 +118,6 @@ pub fn decode(bytes: &[u8]) -> Result<Model, FileError> {
     let in_order = keys.is_sorted_by(|one, other| one < other);
     if !in_order || temperature <= 0.0 {
         return Err(FileError::Values);
-    }
-    if !reader.rest.is_empty() {
-        return Err(FileError::Length);
     }
     Ok(Model { report, table: Table::new(keys), parts, bias, temperature })
 }
@@ -111,6 +131,20 @@ impl<'a> Reader<'a> {
         let (taken, rest) = self.rest.split_at_checked(length as usize).ok_or(FileError::Length)?;
         self.rest = rest;
         Ok(taken)
+    }
+
+    /// What stands behind the checksum, which is compared with all of the file before it.
+    fn signature(&mut self, file: &'a [u8]) -> Result<Option<&'a [u8]>, FileError> {
+        let content = file.get(..file.len() - self.rest.len()).unwrap_or_default();
+        let sum = self.take(8)?;
+        if sum != xxh3_64(content).to_le_bytes() {
+            return Err(FileError::Checksum);
+        }
+        match self.rest.len() {
+            0 => Ok(None),
+            SIGNATURE_BYTES => Ok(Some(self.rest)),
+            _ => Err(FileError::Length),
+        }
     }
 
     fn word(&mut self) -> Result<[u8; 4], FileError> {

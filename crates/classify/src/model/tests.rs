@@ -68,11 +68,30 @@ fn further_training_keeps_what_the_examples_do_not_speak_of() {
 #[test]
 fn a_file_gives_the_same_model_back() {
     let model = small();
-    let read = file::decode(&file::encode(&model).unwrap()).unwrap();
+    let read = file::decode(&file::encode(&model).unwrap(), None).unwrap();
     for example in examples() {
         assert_eq!(read.judge(&example.text, 0), model.judge(&example.text, 0));
     }
     assert_eq!(read.report(), model.report());
+}
+
+/// Scenario: a key is demanded, and the file is signed by it, by another, by nobody, or changed.
+/// Promise: only the first is read; without a demand a signature does not matter.
+#[test]
+fn a_model_that_the_demanded_key_did_not_sign_is_refused() {
+    let (own, other) = (sign::testing::key(), sign::testing::key());
+    let key = own.public().unwrap();
+    let plain = file::encode(&small_once()).unwrap();
+    let signed = own.sign(plain.clone());
+    assert!(file::decode(&signed, Some(&key)).is_ok());
+    assert!(file::decode(&signed, None).is_ok());
+    let refused = |bytes: &[u8]| file::decode(bytes, Some(&key)).unwrap_err();
+    assert!(matches!(refused(&plain), file::FileError::Unsigned));
+    assert!(matches!(refused(&other.sign(plain.clone())), file::FileError::Signature));
+    let mut broken = signed.clone();
+    broken[signed.len() - 1] ^= 1;
+    assert!(matches!(refused(&broken), file::FileError::Signature));
+    assert!(matches!(refused(&signed[..signed.len() - 1]), file::FileError::Length));
 }
 
 #[test]
@@ -132,13 +151,13 @@ proptest! {
         let mut bytes = file::encode(&small_once()).unwrap();
         let at = at % bytes.len();
         bytes[at] ^= 1 << bit;
-        prop_assert!(file::decode(&bytes).is_err());
+        prop_assert!(file::decode(&bytes, None).is_err());
     }
 
     #[test]
     fn foreign_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let bytes = [b"BSMMODEL".as_slice(), &bytes].concat();
-        prop_assert!(file::decode(&bytes).is_err());
+        prop_assert!(file::decode(&bytes, None).is_err());
     }
 }
 
