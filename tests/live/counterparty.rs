@@ -1,7 +1,7 @@
 //! Whether live tests run, and where the scripts of `testbed/` put what they installed.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -44,11 +44,15 @@ pub fn otelcol() -> &'static str {
     OTELCOL.get_or_init(|| install("otelcol", "binary"))
 }
 
+/// The folder of the project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 /// Runs a script and reads what it printed under `key`.
 fn install(script: &str, key: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let output = Command::new("bash")
-        .arg(root.join("testbed").join(script).with_extension("sh"))
+        .arg(root().join("testbed").join(script).with_extension("sh"))
         .env("DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("live").join(script))
         .output()
         .unwrap();

@@ -8,7 +8,8 @@ use bessemer_net::body::{self, Body, BodyLimits};
 use bessemer_net::grpc;
 use bessemer_net::listen::{Handler, Peer, Reply, Settings, bind};
 use bessemer_runtime::{BoxFuture, Budget, Tasks};
-use http::{Response, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::records::{Records, Signal};
 
@@ -24,6 +25,8 @@ pub struct Fake {
 struct Kept {
     records: Records,
     problems: Vec<String>,
+    /// The last value of the header.
+    authorization: Option<String>,
 }
 
 impl Fake {
@@ -50,6 +53,11 @@ impl Fake {
         kept.records.count()
     }
 
+    /// What the last sender showed to prove who it is.
+    pub fn authorization(&self) -> Option<String> {
+        self.kept.lock().unwrap().authorization.clone()
+    }
+
     /// The records that came.
     pub fn take(&self) -> Records {
         let mut kept = self.kept.lock().unwrap();
@@ -70,8 +78,10 @@ impl Drop for Fake {
 struct Taking(Arc<Mutex<Kept>>);
 
 impl Taking {
-    fn keep(&self, records: Result<Records, String>) {
+    fn keep(&self, records: Result<Records, String>, headers: &HeaderMap) {
         let mut kept = self.0.lock().unwrap();
+        let shown = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
+        kept.authorization = shown;
         match records {
             Ok(records) => kept.records.extend([records]),
             Err(problem) => kept.problems.push(problem),
@@ -99,7 +109,7 @@ impl Handler for Taking {
                 let signal = Signal::of_path(path).ok_or_else(|| format!("path {path:?}"))?;
                 Records::read(signal, &received.inflated)
             });
-            self.keep(records);
+            self.keep(records, &parts.headers);
             if is_grpc {
                 grpc::reply_ok(&[])
             } else {

@@ -72,6 +72,16 @@ otelcol.receiver.otlp "in" {{
         self.bessemer.admin
     }
 
+    /// The destination that was given first.
+    pub fn first(&self) -> &Fake {
+        &self.destinations[0].1
+    }
+
+    /// What the process wrote so far.
+    pub fn log(&self) -> String {
+        self.bessemer.log()
+    }
+
     /// Waits until everything came that was sent, ends the process, then `end`s what stands behind
     /// it. Nothing is missing, changed, invented or doubled.
     pub fn finish(mut self, sent: &Records, at_least: &[(Signal, usize)], end: impl FnOnce()) {

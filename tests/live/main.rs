@@ -11,6 +11,7 @@
 #![expect(unreachable_pub, reason = "modules are shared between test programs")]
 
 mod after;
+mod auth;
 mod before;
 mod client;
 mod collector;

@@ -80,6 +80,14 @@ impl Act {
     }
 
     #[must_use]
+    pub fn saying(mut self, text: &str) -> Self {
+        if let Self::Answer { body, .. } = &mut self {
+            *body = text.as_bytes().to_vec();
+        }
+        self
+    }
+
+    #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Answer { headers, .. } = &mut self {
             headers.push((name, value.into()));

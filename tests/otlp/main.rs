@@ -7,6 +7,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "JSON is written where it is used")]
 #![expect(unreachable_pub, reason = "modules are shared between test programs")]
 
+mod auth;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod client;
 mod examples;

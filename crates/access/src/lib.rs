@@ -1,3 +1,5 @@
-//! Who may do what, and with which keys. So far: the keys that the journal is sealed with.
+//! Who may do what, and with which keys. So far: who calls, and the keys that the journal is sealed
+//! with.
 
+pub mod callers;
 pub mod keys;

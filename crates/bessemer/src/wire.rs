@@ -1,9 +1,9 @@
 //! Builds the components of a graph and compiles them into a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bessemer_config::{Code, Diagnostic, Graph, Location, Node, Value};
+use bessemer_config::{Code, Diagnostic, Graph, Link, Location, Node, Value};
 use bessemer_pipeline::catalog::BuildError;
 use bessemer_pipeline::{Built, Catalogs, Context, Plan, PlanError};
 use bessemer_record::Tails;
@@ -31,12 +31,23 @@ pub(crate) fn wire(graph: &Graph, context: &Context) -> Result<Wired, Vec<Diagno
     let catalogs = catalogs();
     let mut built = BTreeMap::new();
     let mut findings = Vec::new();
+    let mut failed: BTreeSet<&str> = BTreeSet::new();
+    // What others name comes first in a graph.
     for node in &graph.nodes {
+        let names_failed = |link: &Link| link.from == node.id && failed.contains(link.to.as_str());
+        if graph.links.iter().any(names_failed) {
+            continue;
+        }
         let Some(row) = catalogs.find(&node.kind) else { continue };
         match (row.build)(&node.settings, &context.of(&node.id)) {
             Ok(component) => drop(built.insert(node.id.clone(), component)),
-            Err(BuildError::Shape(more)) => findings.extend(more),
-            Err(BuildError::Value(error)) => findings.push(of_value(node, &error)),
+            Err(error) => {
+                failed.insert(&node.id);
+                match error {
+                    BuildError::Shape(more) => findings.extend(more),
+                    BuildError::Value(error) => findings.push(of_value(node, &error)),
+                }
+            }
         }
     }
     for (id, error) in context.services.check() {

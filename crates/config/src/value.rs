@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use bessemer_runtime::Reference;
 use bessemer_runtime::Secret;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -168,26 +169,6 @@ pub struct Field {
     pub value: Value,
 }
 
-/// Names what another component offers: its input, a handler, a content.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename = "$bessemer::Reference")]
-pub struct Reference {
-    /// The id of the component.
-    pub node: String,
-    /// What it offers, such as `input` or `handler`.
-    pub export: String,
-}
-
-impl JsonSchema for Reference {
-    fn schema_name() -> Cow<'static, str> {
-        "reference".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "reference" })
-    }
-}
-
 /// The name of a pipeline in a settings type; one that nothing declares is an error at load.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(transparent)]
@@ -200,13 +181,6 @@ impl JsonSchema for PipelineName {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "format": "pipeline" })
-    }
-}
-
-impl std::fmt::Display for Reference {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.node)?;
-        if self.export.is_empty() { Ok(()) } else { write!(formatter, ".{}", self.export) }
     }
 }
 

@@ -1,5 +1,8 @@
-//! Exporters: one file each, and the table of them.
+//! Exporters and what proves to destinations who sends: one file each, and the table of them.
 
+mod auth_basic;
+mod auth_bearer;
+mod auth_oauth2;
 mod debug;
 mod file;
 mod nop;
@@ -38,6 +41,42 @@ pub const CATALOG: &[Row] = &[
         ports: &[],
         schema: schema_of::<store::Settings>,
         build: store::build,
+    },
+    Row {
+        name: "otelcol.auth.basic",
+        aliases: &["otelcol.auth.basicauth"],
+        role: Role::Extension,
+        signals: &[],
+        stability: Stability::Stable,
+        summary: "User and password: exporters send them, receivers ask for them.",
+        example: auth_basic::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<auth_basic::Settings>,
+        build: auth_basic::build,
+    },
+    Row {
+        name: "otelcol.auth.bearer",
+        aliases: &["otelcol.auth.bearertokenauth"],
+        role: Role::Extension,
+        signals: &[],
+        stability: Stability::Stable,
+        summary: "A token in a header: exporters send it, receivers ask for it.",
+        example: auth_bearer::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<auth_bearer::Settings>,
+        build: auth_bearer::build,
+    },
+    Row {
+        name: "otelcol.auth.oauth2",
+        aliases: &["otelcol.auth.oauth2client"],
+        role: Role::Extension,
+        signals: &[],
+        stability: Stability::Stable,
+        summary: "Tokens of an OAuth 2.0 server by client credentials, for exporters to send.",
+        example: auth_oauth2::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<auth_oauth2::Settings>,
+        build: auth_oauth2::build,
     },
     Row {
         name: "otelcol.exporter.debug",

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 
 pub(crate) use settings::Grpc as Settings;
-use settings::{REQUEST_BYTES_MAX, of_dial};
+use settings::{REQUEST_BYTES_MAX, credentials, of_dial};
 
 /// A block that loads.
 pub(crate) const EXAMPLE: &str = r#"otelcol.exporter.otlp "example" {
@@ -42,8 +42,10 @@ pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, 
     let client = settings.client();
     let encoding = client.compression.unwrap_or(Encoding::Gzip);
     let (clock, random) = (Arc::clone(&context.clock), Arc::clone(&context.random));
+    let credentials = credentials(client.auth.as_ref(), context)?;
+    let dialler = GrpcClient::new(&client, clock, random).map_err(of_dial)?;
     let exporter = Otlp {
-        client: GrpcClient::new(&client, clock, random).map_err(of_dial)?,
+        client: dialler.with_credentials(credentials),
         encoding,
         policy: settings.retry_on_failure.policy(),
         concurrency: settings.sending_queue.consumers(),

@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::otlp::probe;
-use crate::otlp::settings::{Retry, SendingQueue, of_dial};
+use crate::otlp::settings::{Retry, SendingQueue, credentials, of_dial};
 use crate::otlp::{Rejected, message};
 
 /// A block that loads.
@@ -125,7 +125,9 @@ impl Target {
         // The exporter compresses by itself, to send on what arrived compressed.
         dial.compression = None;
         let (clock, random) = (Arc::clone(&context.clock), Arc::clone(&context.random));
+        let credentials = credentials(dial.auth.as_ref(), context)?;
         let client = Client::new(&dial, clock, random).map_err(of_dial)?;
+        let client = client.with_credentials(credentials);
         let path = client.path(suffix).map_err(of_dial)?;
         Ok(Self { client, path })
     }

@@ -4,8 +4,8 @@
 
 #![expect(dead_code, reason = "schemas are made of the fields; nothing reads them yet")]
 
-mod auth;
 mod cloud;
+mod headers;
 mod http;
 mod integrations;
 mod kafka;
@@ -37,9 +37,11 @@ pub(crate) const PLANNED: &[Planned] = &[
     integration("bessemer.exporter.csv", schema_of::<integrations::Csv>),
     integration("bessemer.exporter.json", schema_of::<integrations::Json>),
     integration("bessemer.exporter.webhook", schema_of::<integrations::Webhook>),
-    extension("otelcol.auth.basic", &["otelcol.auth.basicauth"], schema_of::<auth::Basic>),
-    extension("otelcol.auth.bearer", &["otelcol.auth.bearertokenauth"], schema_of::<auth::Bearer>),
-    extension("otelcol.auth.oauth2", &["otelcol.auth.oauth2client"], schema_of::<auth::OAuth2>),
+    extension(
+        "otelcol.auth.headers",
+        &["otelcol.auth.headers_setter"],
+        schema_of::<headers::Headers>,
+    ),
 ];
 
 const fn exporter(

@@ -8,6 +8,7 @@
 //! Request bodies are lists of shared bytes: HTTP/1.1 writes head and body with one vectored call,
 //! HTTP/2 cuts its frames out of them.
 
+pub mod auth;
 mod channel;
 mod client;
 mod connect;
@@ -24,6 +25,7 @@ mod settings;
 mod stream;
 mod tls;
 
+pub use auth::Credentials;
 pub use client::Client;
 pub use error::{DialError, SettingsError};
 pub use grpc::GrpcClient;

@@ -17,7 +17,7 @@ pub use feedback::{Corrected, Correction, Feedback, FeedbackError};
 /// Reports by kind and component id.
 type Reports = BTreeMap<(&'static str, String), Arc<dyn Report>>;
 
-/// What components offer each other within one crate, by type and component id.
+/// What components offer each other, by type and component id.
 type Offers = BTreeMap<(TypeId, String), Arc<dyn Any + Send + Sync>>;
 
 /// What is asked once every component is built.
@@ -56,13 +56,13 @@ impl Services {
         self.reports.write().insert((kind, id.to_owned()), report);
     }
 
-    /// Offers `what` to components of the same crate, under the id of the component that made it.
+    /// Offers `what` to other components, under the id of the component that made it.
     pub fn offer<T: Any + Send + Sync>(&self, id: &str, what: Arc<T>) {
         self.offers.write().insert((TypeId::of::<T>(), id.to_owned()), what);
     }
 
-    /// What component `id` offers of this type. Components are built in any order, so ask when the
-    /// process starts and not while building.
+    /// What component `id` offers of this type. Extensions are built before all others; of the
+    /// others ask when the process starts and not while building.
     pub fn find<T: Any + Send + Sync>(&self, id: &str) -> Option<Arc<T>> {
         let offers = self.offers.read();
         let offer = Arc::clone(offers.get(&(TypeId::of::<T>(), id.to_owned()))?);

@@ -3,6 +3,7 @@
 
 mod answer;
 mod cors;
+mod door;
 mod grpc;
 mod http;
 mod settings;
@@ -14,8 +15,9 @@ use bessemer_net::listen;
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context, Outlet, Receiver, StartError};
 use bessemer_record::Limits;
-use bessemer_runtime::{BoxFuture, Budget, Clock, Tasks};
+use bessemer_runtime::{BoxFuture, Budget, Clock, Reference, Tasks};
 
+use door::Door;
 pub(crate) use settings::Settings;
 
 /// A block that loads.
@@ -42,8 +44,11 @@ pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, 
     settings.validate()?;
     let (ack, ack_timeout) = (settings.ack, settings.ack_timeout.0);
     let listens = settings.endpoints();
+    let auth = |auth: Option<&Reference>, block| Door::new(auth, block, context);
     let receiver = Otlp {
         id: context.id.clone(),
+        grpc_door: auth(settings.grpc.as_ref().and_then(|grpc| grpc.auth.as_ref()), "grpc")?,
+        http_door: auth(settings.http.as_ref().and_then(|http| http.auth.as_ref()), "http")?,
         settings,
         shared: Shared {
             limits: context.limits,
@@ -57,6 +62,8 @@ pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, 
 struct Otlp {
     id: String,
     settings: Settings,
+    grpc_door: Door,
+    http_door: Door,
     shared: Shared,
 }
 
@@ -77,18 +84,24 @@ impl Receiver for Otlp {
         Box::pin(async move {
             let mut open = Vec::new();
             if let Some(settings) = &self.settings.grpc {
-                let handler = grpc::Grpc::new(settings, outlet.clone(), self.shared.clone());
+                let door = self.grpc_door.clone();
+                let asks_who = door.asks_who();
+                let handler = grpc::Grpc::new(settings, outlet.clone(), self.shared.clone(), door);
                 let settings = settings.listen();
                 let handler: Arc<dyn listen::Handler> = Arc::new(handler);
-                open.push((self.bind(&settings)?, settings, handler));
+                open.push((self.bind(&settings)?, settings, handler, asks_who));
             }
             if let Some(settings) = &self.settings.http {
-                let handler = http::Http::new(settings, outlet.clone(), self.shared.clone());
+                let door = self.http_door.clone();
+                let asks_who = door.asks_who();
+                let handler = http::Http::new(settings, outlet.clone(), self.shared.clone(), door);
                 let settings = settings.listen();
-                open.push((self.bind(&settings)?, settings, Arc::new(handler)));
+                open.push((self.bind(&settings)?, settings, Arc::new(handler), asks_who));
             }
-            for (bound, settings, handler) in open {
-                warn_if_open(&self.id, &bound, &settings);
+            for (bound, settings, handler, asks_who) in open {
+                if !asks_who {
+                    warn_if_open(&self.id, &bound, &settings);
+                }
                 tracing::info!(component = %self.id, endpoint = %bound.local_addr(), "listening");
                 bound.serve(handler, &tasks);
             }
@@ -113,7 +126,7 @@ fn warn_if_open(id: &str, bound: &listen::Bound, settings: &listen::Settings) {
         tracing::warn!(
             component = %id,
             endpoint = %bound.local_addr(),
-            "anyone who reaches this port can send data: set tls.client_ca_file or listen on loopback"
+            "anyone who reaches this port can send data: set auth or tls.client_ca_file, or listen on loopback"
         );
     }
 }

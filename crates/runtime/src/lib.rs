@@ -1,10 +1,11 @@
-//! What everything may use: clock, randomness, tasks that can be cancelled, byte budgets, secrets
-//! and the textual forms of sizes and durations.
+//! What everything may use: clock, randomness, tasks that can be cancelled, byte budgets, secrets,
+//! references and the textual forms of sizes and durations.
 
 pub mod budget;
 pub mod clock;
 pub mod machine;
 pub mod random;
+pub mod reference;
 pub mod secret;
 pub mod tasks;
 pub mod units;
@@ -12,7 +13,8 @@ pub mod units;
 pub use budget::{Budget, Permit};
 pub use clock::{Clock, SystemClock};
 pub use random::{Random, SystemRandom};
-pub use secret::Secret;
+pub use reference::Reference;
+pub use secret::{Secret, SecretFile, SecretText};
 pub use tasks::Tasks;
 pub use units::{ByteSize, Ignored, Span};
 

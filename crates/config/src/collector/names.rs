@@ -83,8 +83,19 @@ pub(super) fn unknown_kind(section: Section, name: &str) -> String {
     if name.contains('.') { name.to_owned() } else { format!("{prefix}{name}") }
 }
 
-/// The shortest type that means a kind.
+/// Extensions that a Collector knows by a name of its own.
+const EXTENSIONS: [(&str, &str); 4] = [
+    ("otelcol.auth.basic", "basicauth"),
+    ("otelcol.auth.bearer", "bearertokenauth"),
+    ("otelcol.auth.headers", "headers_setter"),
+    ("otelcol.auth.oauth2", "oauth2client"),
+];
+
+/// The type that a Collector knows, or the shortest that means a kind.
 pub(super) fn type_of(catalog: &dyn Catalog, section: Section, kind: &str) -> String {
+    if let Some((_, name)) = EXTENSIONS.iter().find(|(known, _)| *known == kind) {
+        return (*name).to_owned();
+    }
     let short = section.prefixes().iter().filter_map(|prefix| kind.strip_prefix(prefix));
     let means_it = |name: &&str| row(catalog, section, name).is_some_and(|row| row.name == kind);
     short.filter(|name| !name.contains('.')).find(means_it).unwrap_or(kind).to_owned()

@@ -17,6 +17,8 @@ use crate::value::{Data, Field, Form, Object, Reference, Value};
 const CLIENT: &str = "client";
 /// The map that holds the protocols of a receiver.
 const PROTOCOLS: &str = "protocols";
+/// Where it stands in a Collector file.
+const AUTHENTICATOR: &str = "authenticator";
 /// What an authenticator offers.
 const HANDLER: &str = "handler";
 /// Receivers whose blocks stand under `protocols`.
@@ -164,9 +166,26 @@ impl Reader<'_> {
         }
     }
 
+    /// What stands beside the name of an authenticator.
+    fn unused(&mut self, value: &Value) {
+        let fields = value.as_object().map_or(&[][..], |object| &object.fields);
+        for field in fields.iter().filter(|field| field.name != AUTHENTICATOR) {
+            let finding = if field.name == "request_params" {
+                let message = "\"request_params\" is accepted and has no effect";
+                Diagnostic::warning(Code::Ignored, &field.name_at, message)
+            } else {
+                let message = format!("auth has no setting \"{}\"", field.name);
+                Diagnostic::error(Code::UnknownSetting, &field.name_at, message)
+                    .with_nearest(&field.name, [AUTHENTICATOR])
+            };
+            self.findings.push(finding);
+        }
+    }
+
     /// `auth: { authenticator: NAME }` or the name alone.
     fn reference(&mut self, value: &mut Value) {
-        let named = value.get("authenticator").unwrap_or(value);
+        self.unused(value);
+        let named = value.get(AUTHENTICATOR).unwrap_or(value);
         let Some(name) = named.as_str().map(str::to_owned) else { return };
         let at = named.at.clone();
         if let Some(id) = self.extensions.get(&name) {
@@ -272,6 +291,6 @@ fn named(name: &str, value: &Value, extensions: &BTreeMap<String, String>) -> Va
     let (Some(extension), "auth") = (extension, name) else { return plain(value, extensions) };
     let mut auth = Object::default();
     let authenticator = Value::string(extension.as_str(), Location::nowhere());
-    auth.set("authenticator", Location::nowhere(), authenticator);
+    auth.set(AUTHENTICATOR, Location::nowhere(), authenticator);
     object_value(auth)
 }

@@ -1,7 +1,10 @@
 //! Gives a value the form that its schema asks for, where no meaning is lost.
 
 use super::Shape;
-use crate::value::{Data, Number, Origin, Value};
+use crate::value::{Data, Number, Object, Origin, Value};
+
+/// The one setting of a block that stands for the reference in it: `auth { authenticator = ... }`.
+const AUTHENTICATOR: &str = "authenticator";
 
 pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
     let is_list = value.as_array().is_some();
@@ -9,6 +12,14 @@ pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
         let at = value.at.clone();
         let block = std::mem::take(value);
         *value = Value::new(Data::Array(vec![block]), at);
+        return;
+    }
+    if shape.is_reference()
+        && let Some(Object { fields, .. }) = value.as_object()
+        && let [field] = fields.as_slice()
+        && field.name == AUTHENTICATOR
+    {
+        *value = field.value.clone();
         return;
     }
     let takes_number = shape.allows("integer") || shape.allows("number");

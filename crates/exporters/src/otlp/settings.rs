@@ -1,10 +1,11 @@
 //! Settings that both OTLP exporters share, named as in Grafana Alloy.
 
 use bessemer_net::dial;
+use bessemer_net::dial::Credentials;
 pub(crate) use bessemer_net::retry::settings::Settings as Retry;
-use bessemer_pipeline::SettingsError;
 use bessemer_pipeline::catalog::QueueSettings;
-use bessemer_runtime::{Ignored, Span};
+use bessemer_pipeline::{Context, SettingsError};
+use bessemer_runtime::{Ignored, Reference, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,19 @@ impl SendingQueue {
             1
         }
     }
+}
+
+/// What proves to the destination who sends.
+pub(crate) fn credentials(
+    auth: Option<&Reference>,
+    context: &Context,
+) -> Result<Option<Credentials>, SettingsError> {
+    let Some(Reference { node, .. }) = auth else { return Ok(None) };
+    let found = context.services.find::<Credentials>(node);
+    found.map(|found| Some(Credentials::clone(&found))).ok_or_else(|| {
+        let problem = format!("names {node}, which has no credentials for a client to send");
+        SettingsError::new("client.auth", problem, "give it client_auth, a token or a client_id")
+    })
 }
 
 /// What is wrong with the client's settings, under the block they stand in.

@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Uri, Version};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::auth::Credentials;
 use super::connect::{Connector, Negotiated};
 use super::error::DialError;
 use super::http1::Http1;
@@ -108,6 +109,15 @@ impl Channel {
             reaping: AtomicBool::new(false),
             tasks: Tasks::new(),
         })
+    }
+
+    /// Whoever is on the way reads what travels in plain text.
+    pub(super) fn warn_if_shown(&self, credentials: Option<&Credentials>) {
+        let endpoint = &self.connector.endpoint;
+        if credentials.is_some() && !endpoint.secure && !endpoint.is_loopback() {
+            let address = &self.address;
+            tracing::warn!(%address, "credentials are sent in plain text: use https or tls");
+        }
     }
 
     pub(super) fn clock(&self) -> &Arc<dyn Clock> {

@@ -11,8 +11,9 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::auth::{Credentials, Proof};
 use super::channel::{Bounds, Channel, Outbound, Speak};
 use super::connect::{Connector, Gate};
 use super::endpoint::Endpoint;
@@ -48,6 +49,7 @@ const RESERVED: [HeaderName; 7] =
 pub struct Client {
     channel: Arc<Channel>,
     headers: HeaderMap,
+    credentials: Option<Credentials>,
     body_bytes_max: usize,
 }
 
@@ -75,7 +77,15 @@ impl Client {
         let body_bytes_max = bounds.body_bytes_max;
         let limit = settings.connect_timeout.0;
         let connector = connector(endpoint, &settings.tls, offer, limit, (clock, random))?;
-        Ok(Self { channel: Channel::new(connector, bounds), headers, body_bytes_max })
+        let channel = Channel::new(connector, bounds);
+        Ok(Self { channel, headers, credentials: None, body_bytes_max })
+    }
+
+    /// The same, proving with every request who sends.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Option<Credentials>) -> Self {
+        self.channel.warn_if_shown(credentials.as_ref());
+        Self { credentials, ..self }
     }
 
     /// The path of `suffix` below the endpoint's own path: `/otlp` and `/v1/logs` make
@@ -100,9 +110,30 @@ impl Client {
         request: &Request,
         witness: Option<&dyn Witness>,
     ) -> Result<Answer, DialError> {
+        let Some(credentials) = &self.credentials else {
+            return self.exchange(request, witness, None).await;
+        };
+        let first = credentials.proof(&self.channel).await?;
+        let answer = self.exchange(request, witness, Some(&first)).await?;
+        if answer.status != StatusCode::UNAUTHORIZED || !credentials.renew(&first) {
+            return Ok(answer);
+        }
+        let second = credentials.proof(&self.channel).await?;
+        self.exchange(request, witness, Some(&second)).await
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        witness: Option<&dyn Witness>,
+        proof: Option<&Proof>,
+    ) -> Result<Answer, DialError> {
         let mut headers = self.headers.clone();
         for (name, value) in &request.headers {
             headers.insert(name, value.clone());
+        }
+        if let Some(proof) = proof {
+            proof.write_to(&mut headers);
         }
         let outbound = Outbound {
             method: &request.method,

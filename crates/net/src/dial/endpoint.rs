@@ -1,5 +1,7 @@
 //! Where a client connects to, read out of the forms people write.
 
+use std::net::IpAddr;
+
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
@@ -19,6 +21,12 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether it is on this machine, as far as its text tells.
+    pub(super) fn is_loopback(&self) -> bool {
+        let is_own = |address: IpAddr| address.is_loopback();
+        self.host == "localhost" || self.host.parse().is_ok_and(is_own)
+    }
+
     /// An HTTP endpoint, which names its scheme.
     pub(super) fn http(text: &str) -> Result<Self, SettingsError> {
         let uri = parse(text)?;

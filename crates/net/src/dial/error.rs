@@ -64,6 +64,12 @@ pub enum DialError {
         /// `head` or `body`.
         part: &'static str,
     },
+    /// There is nothing to prove with who sends; the request was not sent.
+    #[error("no credentials: {reason}")]
+    Credentials {
+        /// Why, without showing any of them.
+        reason: String,
+    },
     /// The client was closed.
     #[error("the client was closed")]
     Cancelled,
@@ -81,13 +87,20 @@ impl DialError {
             | Self::Timeout { .. }
             | Self::Lost { .. }
             | Self::Reset { .. }
-            | Self::Malformed { .. } => true,
+            | Self::Malformed { .. }
+            | Self::Credentials { .. } => true,
         }
     }
 
     /// Whether the destination cannot have seen the request.
     pub fn is_unsent(&self) -> bool {
-        matches!(self, Self::Resolve { .. } | Self::Connect { .. } | Self::Cancelled)
+        matches!(
+            self,
+            Self::Resolve { .. }
+                | Self::Connect { .. }
+                | Self::Credentials { .. }
+                | Self::Cancelled
+        )
     }
 }
 

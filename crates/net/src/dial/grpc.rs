@@ -9,6 +9,7 @@ use http::header::{CONTENT_TYPE, HeaderName, TE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 
+use super::auth::{Credentials, Proof};
 use super::channel::{Bounds, Channel, Outbound, Speak};
 use super::client::{USER_AGENT_VALUE, connector, custom_headers};
 use super::endpoint::Endpoint;
@@ -37,6 +38,7 @@ const WRITE_BUFFER_MAX: usize = 4 << 20;
 pub struct GrpcClient {
     channel: Arc<Channel>,
     headers: HeaderMap,
+    credentials: Option<Credentials>,
     message_bytes_max: usize,
 }
 
@@ -81,7 +83,15 @@ impl GrpcClient {
         headers.insert(GRPC_TIMEOUT, timeout_value(bounds.timeout));
         let limit = settings.connect_timeout.0;
         let connector = connector(endpoint, &settings.tls, Offer::Http2, limit, (clock, random))?;
-        Ok(Self { channel: Channel::new(connector, bounds), headers, message_bytes_max })
+        let channel = Channel::new(connector, bounds);
+        Ok(Self { channel, headers, credentials: None, message_bytes_max })
+    }
+
+    /// The same, proving with every call who sends.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Option<Credentials>) -> Self {
+        self.channel.warn_if_shown(credentials.as_ref());
+        Self { credentials, ..self }
     }
 
     /// Opens a connection and lets it go, to see whether name, network and TLS work.
@@ -99,6 +109,28 @@ impl GrpcClient {
         message: &[Bytes],
         encoding: Encoding,
     ) -> Result<Bytes, Status> {
+        let Some(credentials) = &self.credentials else {
+            return self.call(path, message, encoding, None).await;
+        };
+        let proof =
+            async || credentials.proof(&self.channel).await.map_err(|error| status_of(&error));
+        let first = proof().await?;
+        let answer = self.call(path, message, encoding, Some(&first)).await;
+        match &answer {
+            Err(status) if status.code == Code::Unauthenticated && credentials.renew(&first) => {
+                self.call(path, message, encoding, Some(&proof().await?)).await
+            }
+            Err(_) | Ok(_) => answer,
+        }
+    }
+
+    async fn call(
+        &self,
+        path: &PathAndQuery,
+        message: &[Bytes],
+        encoding: Encoding,
+        proof: Option<&Proof>,
+    ) -> Result<Bytes, Status> {
         let length = message.iter().map(Bytes::len).sum();
         let Some(prefix) = frame::prefix(length, !encoding.is_identity()) else {
             let problem = format!("a message of {length} bytes does not fit gRPC");
@@ -107,6 +139,9 @@ impl GrpcClient {
         let mut headers = self.headers.clone();
         if !encoding.is_identity() {
             headers.insert(GRPC_ENCODING, HeaderValue::from_static(encoding.as_str()));
+        }
+        if let Some(proof) = proof {
+            proof.write_to(&mut headers);
         }
         let body = Body::prefixed(Bytes::copy_from_slice(&prefix), message);
         let outbound =
@@ -206,7 +241,8 @@ fn status_of(error: &DialError) -> Status {
         | DialError::Connect { .. }
         | DialError::Tls { .. }
         | DialError::Lost { .. }
-        | DialError::Malformed { .. } => Code::Unavailable,
+        | DialError::Malformed { .. }
+        | DialError::Credentials { .. } => Code::Unavailable,
     };
     Status::new(code, error.to_string())
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bessemer_runtime::{ByteSize, Ignored, Secret, Span};
+use bessemer_runtime::{ByteSize, Ignored, Reference, Secret, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ pub struct Settings {
     pub connect_timeout: Span,
     /// Headers sent with every request; their values are secrets.
     pub headers: BTreeMap<String, Secret>,
+    /// The component that proves who sends: `otelcol.auth.basic.LABEL.handler` and the like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Reference>,
     /// How request bodies are compressed; what is already compressed that way is sent unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Encoding>,
@@ -68,6 +71,7 @@ impl Default for Settings {
             timeout: Span(30 * SECOND),
             connect_timeout: Span(10 * SECOND),
             headers: BTreeMap::new(),
+            auth: None,
             compression: None,
             compression_params: Ignored,
             max_response_body_size: ByteSize::mib(4),
@@ -100,6 +104,9 @@ pub struct GrpcSettings {
     pub connect_timeout: Span,
     /// Metadata sent with every call; the values are secrets.
     pub headers: BTreeMap<String, Secret>,
+    /// The component that proves who sends: `otelcol.auth.basic.LABEL.handler` and the like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Reference>,
     /// How messages are compressed; what is already compressed that way is sent unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Encoding>,
@@ -132,6 +139,7 @@ impl Default for GrpcSettings {
             timeout: Span(30 * SECOND),
             connect_timeout: Span(10 * SECOND),
             headers: BTreeMap::new(),
+            auth: None,
             compression: None,
             authority: None,
             wait_for_ready: false,

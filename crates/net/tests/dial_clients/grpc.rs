@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bessemer_net::body::encoding::{Encoding, compress};
-use bessemer_net::dial::{GrpcClient, GrpcSettings};
+use bessemer_net::dial::{Credentials, GrpcClient, GrpcSettings};
 use bessemer_net::grpc::{Code, Status, frame};
 use bessemer_net::retry::{Jitter, Policy};
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -16,6 +16,7 @@ use http::{HeaderMap, Request, Response};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use crate::auth::Numbered;
 use crate::support::{NotedClock, Server, clock, eventually, millis, random, read_to_end};
 
 const METHOD: PathAndQuery =
@@ -123,6 +124,22 @@ async fn a_message_goes_out_in_pieces_and_one_comes_back() {
         assert!(answer == pieces.concat());
     }
     assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_proof_is_renewed_once() {
+    let server = server(|call| {
+        let is_known = call.head.headers["authorization"] == "2";
+        let code = if is_known { Code::Ok } else { Code::Unauthenticated };
+        call.answer(b"", &Status::new(code, ""));
+    })
+    .await;
+    let proofs = Numbered::new(true);
+    let credentials = Some(Credentials::new(proofs.clone()));
+    let client = client(&settings(&server)).with_credentials(credentials);
+    call(&client).await.unwrap();
+    assert_eq!(call(&client).await.unwrap_err().code, Code::Unauthenticated);
+    assert_eq!(proofs.asked(), 4, "twice for each call");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The dialling half against real sockets: small servers that answer, lie, stall and vanish.
 
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod hostile;

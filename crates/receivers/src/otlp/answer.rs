@@ -3,6 +3,7 @@
 //! | refusal | HTTP | gRPC |
 //! |---|---|---|
 //! | malformed | 400 with BadRequest | `INVALID_ARGUMENT` with BadRequest |
+//! | not known who | 401 + WWW-Authenticate | `UNAUTHENTICATED` |
 //! | too large | 413 | `RESOURCE_EXHAUSTED` without RetryInfo |
 //! | over a budget | 429 + Retry-After | `RESOURCE_EXHAUSTED` with RetryInfo |
 //! | not now | 503 + Retry-After | `UNAVAILABLE` with RetryInfo |
@@ -10,18 +11,18 @@
 
 use std::time::Duration;
 
+use bessemer_access::callers::Denied;
 use bessemer_net::body::BodyError;
 use bessemer_net::grpc::{self, Code};
 use bessemer_net::listen::Reply;
 use bessemer_pipeline::{Meta, Outlet, Refusal};
 use bessemer_record::json::JsonError;
 use bessemer_record::message::{Detail, FieldViolation, Status};
-use http::header::{
-    AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER,
-};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 
 use super::Shared;
+use super::door::Door;
 
 /// When a client comes back after the budget of bodies was used up.
 pub(super) const COME_BACK: Duration = Duration::from_secs(1);
@@ -49,6 +50,16 @@ pub(super) fn http_success(form: Form) -> Response<Reply> {
         Form::Json => b"{}",
     };
     Reply::of(StatusCode::OK, form.content_type(), body)
+}
+
+pub(super) fn http_denied(denied: Denied, door: &Door, form: Form) -> Response<Reply> {
+    let code = i32::from(Code::Unauthenticated.number());
+    let body = Status::new(code, denied.to_string());
+    let mut response = http_problem(StatusCode::UNAUTHORIZED, &body, None, form);
+    if let Some(challenge) = door.challenge() {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 pub(super) fn http_body_error(error: &BodyError, form: Form) -> Response<Reply> {
@@ -150,18 +161,22 @@ fn http_problem(
     response
 }
 
-/// Provenance of a request; `headers` are kept without credentials.
-pub(super) fn meta(outlet: &Outlet, shared: &Shared, headers: Option<&HeaderMap>) -> Meta {
+/// Provenance of a request of `principal`; `headers` are kept without credentials.
+pub(super) fn meta(
+    outlet: &Outlet,
+    shared: &Shared,
+    headers: Option<&HeaderMap>,
+    (door, principal): (&Door, String),
+) -> Meta {
     let mut meta = Meta {
+        principal,
         receiver: outlet.receiver().to_owned(),
         received_at: shared.clock.unix_nanos(),
         ..Meta::default()
     };
     if let Some(headers) = headers {
-        let kept = headers
-            .iter()
-            .filter(|(name, _)| ![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name))
-            .filter_map(|(name, value)| {
+        let kept =
+            headers.iter().filter(|(name, _)| !door.hides(name)).filter_map(|(name, value)| {
                 Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
             });
         meta.set_headers(kept);

@@ -9,6 +9,7 @@ use bessemer_runtime::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
 
 use super::answer::{self, COME_BACK};
+use super::door::Door;
 use super::{Shared, settings};
 
 const EXPORT: [(&str, Signal); 3] = [
@@ -22,15 +23,22 @@ pub(super) struct Grpc {
     keep_headers: bool,
     outlet: Outlet,
     shared: Shared,
+    door: Door,
 }
 
 impl Grpc {
-    pub(super) fn new(settings: &settings::Grpc, outlet: Outlet, shared: Shared) -> Self {
+    pub(super) fn new(
+        settings: &settings::Grpc,
+        outlet: Outlet,
+        shared: Shared,
+        door: Door,
+    ) -> Self {
         Self {
             limits: settings.listen().limits.body(settings.message_bytes_max()),
             keep_headers: settings.include_metadata,
             outlet,
             shared,
+            door,
         }
     }
 
@@ -40,6 +48,14 @@ impl Grpc {
             linger(request).await;
             return Reply::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, "text/plain", text);
         }
+        let principal = match self.door.admit(request.headers()).await {
+            Ok(principal) => principal,
+            Err(denied) => {
+                self.outlet.count_refusal("unauthenticated");
+                linger(request).await;
+                return grpc::reply_status(&Status::new(Code::Unauthenticated, denied.to_string()));
+            }
+        };
         let path = request.uri().path();
         let signal = EXPORT.iter().find(|(known, _)| *known == path).map(|(_, signal)| *signal);
         let Some(signal) = signal.filter(|signal| self.outlet.accepts(*signal)) else {
@@ -48,7 +64,7 @@ impl Grpc {
             return grpc::reply_status(&Status::new(Code::Unimplemented, message));
         };
         let deadline = grpc::timeout(request.headers());
-        let call = self.call(request, signal);
+        let call = self.call(request, signal, principal);
         let Some(deadline) = deadline else { return call.await };
         tokio::select! {
             response = call => response,
@@ -58,7 +74,12 @@ impl Grpc {
         }
     }
 
-    async fn call(&self, request: Request<Body>, signal: Signal) -> Response<Reply> {
+    async fn call(
+        &self,
+        request: Request<Body>,
+        signal: Signal,
+        principal: String,
+    ) -> Response<Reply> {
         let (parts, body) = request.into_parts();
         let read = grpc::read_unary(&parts.headers, body, &self.limits, &self.shared.bodies).await;
         let received = match read {
@@ -76,6 +97,7 @@ impl Grpc {
                 &self.outlet,
                 &self.shared,
                 self.keep_headers.then_some(&parts.headers),
+                (&self.door, principal),
             ),
             permit: Some(received.permit),
         };

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use super::Shared;
 use super::answer::{self, Form};
 use super::cors::Cors;
+use super::door::Door;
 use super::settings;
 
 const WRONG_METHOD: &str = "405 method not allowed, supported: [POST]";
@@ -27,10 +28,16 @@ pub(super) struct Http {
     extra: HeaderMap,
     outlet: Outlet,
     shared: Shared,
+    door: Door,
 }
 
 impl Http {
-    pub(super) fn new(settings: &settings::Http, outlet: Outlet, shared: Shared) -> Self {
+    pub(super) fn new(
+        settings: &settings::Http,
+        outlet: Outlet,
+        shared: Shared,
+        door: Door,
+    ) -> Self {
         Self {
             paths: [
                 (settings.logs_url_path.clone(), Signal::Logs),
@@ -43,19 +50,28 @@ impl Http {
             extra: settings.response_headers(),
             outlet,
             shared,
+            door,
         }
     }
 
     async fn answer(&self, request: Request<Body>) -> Response<Reply> {
         let (parts, body) = request.into_parts();
-        let (signal, form) = match self.accept(&parts) {
+        let accepted = match self.door.admit(&parts.headers).await {
+            Ok(principal) => self.accept(&parts).map(|taken| (taken, principal)),
+            Err(denied) => {
+                self.outlet.count_refusal("unauthenticated");
+                let form = form(&parts).unwrap_or(Form::Protobuf);
+                Err(answer::http_denied(denied, &self.door, form).into())
+            }
+        };
+        let ((signal, form), principal) = match accepted {
             Ok(accepted) => accepted,
             Err(refusal) => {
                 body::linger(&parts, body).await;
                 return *refusal;
             }
         };
-        match self.take(&parts, body, signal, form).await {
+        match self.take(&parts, body, (signal, form), principal).await {
             Ok(()) => answer::http_success(form),
             Err(response) => response,
         }
@@ -97,8 +113,8 @@ impl Http {
         &self,
         parts: &Parts,
         body: Body,
-        signal: Signal,
-        form: Form,
+        (signal, form): (Signal, Form),
+        principal: String,
     ) -> Result<(), Response<Reply>> {
         let received = body::read(&parts.headers, body, &self.limits, &self.shared.bodies)
             .await
@@ -129,6 +145,7 @@ impl Http {
                 &self.outlet,
                 &self.shared,
                 self.keep_headers.then_some(&parts.headers),
+                (&self.door, principal),
             ),
             permit: Some(received.permit),
         };

@@ -7,7 +7,7 @@ use bessemer_net::listen::{self, Limits};
 use bessemer_net::tls::ServerTls;
 use bessemer_pipeline::SettingsError;
 use bessemer_pipeline::outlet::Ack;
-use bessemer_runtime::{ByteSize, Ignored, Secret, Span};
+use bessemer_runtime::{ByteSize, Ignored, Reference, Secret, Span};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,10 @@ pub(crate) struct Grpc {
     pub(crate) write_buffer_size: Option<ByteSize>,
     /// Keeps the request's metadata with the batch, except credentials.
     pub(crate) include_metadata: bool,
+    /// The component that callers must satisfy: `otelcol.auth.basic.LABEL.handler` or
+    /// `otelcol.auth.bearer.LABEL.handler`. Others get `UNAUTHENTICATED`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) auth: Option<Reference>,
     /// How connections are tested and ended.
     pub(crate) keepalive: Option<Keepalive>,
     /// Certificates; plain text without the block.
@@ -105,6 +109,7 @@ impl Default for Grpc {
             read_buffer_size: None,
             write_buffer_size: None,
             include_metadata: false,
+            auth: None,
             keepalive: None,
             tls: None,
             limits: Limits::default(),
@@ -130,6 +135,10 @@ pub(crate) struct Http {
     pub(crate) max_request_body_size: ByteSize,
     /// Keeps the request's headers with the batch, except credentials.
     pub(crate) include_metadata: bool,
+    /// The component that callers must satisfy: `otelcol.auth.basic.LABEL.handler` or
+    /// `otelcol.auth.bearer.LABEL.handler`. Others get 401 before their body is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) auth: Option<Reference>,
     /// Path for traces.
     pub(crate) traces_url_path: String,
     /// Path for metrics.
@@ -165,6 +174,7 @@ impl Default for Http {
             endpoint: "127.0.0.1:4318".into(),
             max_request_body_size: REQUEST_BYTES_MAX,
             include_metadata: false,
+            auth: None,
             traces_url_path: "/v1/traces".into(),
             metrics_url_path: "/v1/metrics".into(),
             logs_url_path: "/v1/logs".into(),
