@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::block::Block;
@@ -46,7 +46,9 @@ impl Active {
         let made = Self::prepare(&*file, &header, len);
         if let Err(error) = made {
             // Holds nothing yet, and its space may be what others wait for.
-            remove(disk, &path);
+            if let Err(error) = disk.unlink(&path) {
+                tracing::debug!(%error, path = %path.display(), "unmade segment not removed");
+            }
             return Err(error);
         }
         Ok(Self {
@@ -150,15 +152,6 @@ impl Active {
         self.offset = group_start(end);
         self.fresh = false;
     }
-}
-
-/// Removes a file that holds nothing; says whether it is gone.
-pub(crate) fn remove(disk: &dyn Disk, path: &Path) -> bool {
-    let removed = disk.unlink(path);
-    if let Err(error) = &removed {
-        tracing::warn!(%error, path = %path.display(), "empty segment not removed");
-    }
-    removed.is_ok()
 }
 
 /// Where a write of a block at `offset` begins: a block at the start of its page comes with the

@@ -27,7 +27,7 @@ use crate::options::{Options, SinkSpec};
 use crate::reader::Reader;
 use crate::report::OpenReport;
 use crate::standing::{Standing, Whereabouts};
-use crate::stats::{Counters, Stats};
+use crate::stats::Stats;
 use crate::writer::{Appended, Ready, Request, Writer};
 
 /// Queued bytes are counted in units of this many.
@@ -355,7 +355,7 @@ fn environment(
     options: &Options,
 ) -> Env {
     let keys = options.keys.as_ref().map(|source| Arc::new(Keyring::new(Arc::clone(source))));
-    Env { disk, clock, random, counters: Arc::new(Counters::default()), keys }
+    Env { disk, clock, random, counters: Arc::default(), repeats: Arc::default(), keys }
 }
 
 fn units(bytes: usize) -> usize {

@@ -38,6 +38,7 @@ mod options;
 mod quarantine;
 mod reader;
 mod recover;
+mod repeats;
 mod report;
 mod scan;
 mod seal;

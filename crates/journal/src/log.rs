@@ -1,12 +1,13 @@
 //! One writer of one directory of segments: groups go in, durable or not at all.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bessemer_runtime::{Clock, Random};
 
-use crate::active::{Active, remove};
+use crate::active::Active;
 use crate::block::Block;
 use crate::catalog::{Catalog, Segment, Stage};
 use crate::disk::{Disk, is_full};
@@ -14,6 +15,7 @@ use crate::format::{DATA_START, Kind, Seal, SegmentHeader, VERSION, VERSION_PLAI
 use crate::guard::Guard;
 use crate::keys::{Keyring, SALT_BYTES};
 use crate::options::Compression;
+use crate::repeats::Repeats;
 use crate::stats::Counters;
 use crate::summary::Summary;
 
@@ -24,11 +26,17 @@ pub(crate) struct Env {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub counters: Arc<Counters>,
+    pub repeats: Arc<Repeats>,
     /// Nothing new is sealed without.
     pub keys: Option<Arc<Keyring>>,
 }
 
 impl Env {
+    /// Warns of what a disk that stays dead would bring at every call.
+    pub(crate) fn warn(&self, kind: &'static str, of: &dyn Display, error: &dyn Display) {
+        self.repeats.warn(self.clock.monotonic(), kind, of, error);
+    }
+
     /// Bytes that distinguish a file from all others.
     pub(crate) fn salt(&self) -> io::Result<[u8; SALT_BYTES]> {
         if let Some(keys) = &self.keys {
@@ -71,12 +79,14 @@ pub(crate) struct Log {
 }
 
 /// Why a group was not committed. The log is ready for the next.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum CommitError {
     /// The disk has no space.
-    Full(io::Error),
+    #[error("{0}")]
+    Full(#[source] io::Error),
     /// The disk failed twice, in two segments.
-    Io(io::Error),
+    #[error("{0}")]
+    Io(#[source] io::Error),
 }
 
 impl Log {
@@ -108,7 +118,7 @@ impl Log {
                 // The writer says it, once.
                 tracing::debug!(%error, log = %self.spec.dir.display(), "segment left");
             } else {
-                tracing::warn!(%error, log = %self.spec.dir.display(), "segment abandoned");
+                self.env.warn("segment abandoned", &self.spec.dir.display(), &error);
             }
             self.abandon(&error);
             if let Err(error) = self.attempt(blocks) {
@@ -125,7 +135,7 @@ impl Log {
     pub(crate) fn retire(&mut self) {
         let Some(active) = self.active.take() else { return };
         if active.fresh {
-            remove(&*self.env.disk, &active.path);
+            self.remove(&active);
             return;
         }
         self.catalog.update(active.id, |segment| segment.stage = Stage::Retired);
@@ -139,8 +149,17 @@ impl Log {
         }
         let active = self.create(first)?;
         let written = active.probe().and_then(|()| self.env.disk.sync_dir(&self.spec.dir));
-        remove(&*self.env.disk, &active.path);
+        self.remove(&active);
         written
+    }
+
+    // Removes a segment that holds nothing; says whether it is gone.
+    fn remove(&self, active: &Active) -> bool {
+        let removed = self.env.disk.unlink(&active.path);
+        if let Err(error) = &removed {
+            self.env.warn("empty segment not removed", &active.path.display(), error);
+        }
+        removed.is_ok()
     }
 
     fn attempt(&mut self, blocks: &[Block]) -> io::Result<()> {
@@ -207,7 +226,7 @@ impl Log {
         let Some(active) = self.active.take() else { return };
         self.env.counters.abandoned();
         if active.fresh {
-            if !remove(&*self.env.disk, &active.path) {
+            if !self.remove(&active) {
                 let segment = Segment { stage: Stage::Poisoned, ..entered(&active, &self.spec) };
                 self.catalog.insert(segment);
             }

@@ -72,7 +72,7 @@ pub(crate) fn delete_oldest(
     }
     // Before the old names go, the new ones must be sure to stay.
     if let Err(error) = env.disk.sync_dir(dirs.log) {
-        tracing::warn!(%error, dir = %dirs.log.display(), "nothing deleted: directory not synced");
+        env.warn("nothing deleted: directory not synced", &dirs.log.display(), &error);
         return 0;
     }
     let mut deleted = 0;
@@ -81,7 +81,7 @@ pub(crate) fn delete_oldest(
             Ok(()) => deleted += 1,
             Err(error) if error.kind() == io::ErrorKind::NotFound => deleted += 1,
             Err(error) => {
-                tracing::warn!(%error, segment = segment.id, "segment not deleted, tried again");
+                env.warn("segment not deleted, tried again", &segment.path.display(), &error);
                 catalog.insert(segment);
             }
         }

@@ -52,7 +52,7 @@ impl Spiller {
             return false;
         }
         if let Err(error) = self.log.commit(&blocks) {
-            tracing::warn!(?error, sink = sink.spec.id, "spill log not written, tried again");
+            core.env.warn("spill log not written, tried again", &sink.spec.id, &error);
             return false;
         }
         // Only now do readers look there, and may the shared segments go.
@@ -77,7 +77,7 @@ impl Spiller {
             let batch = match self.walk.read(&core.env, &core.main, wanted, position) {
                 Ok(batch) => batch,
                 Err(error) => {
-                    tracing::warn!(%error, "entry to be spilled not read, tried again");
+                    core.env.warn("entry to be spilled not read, tried again", &self.sink, &error);
                     return None;
                 }
             };

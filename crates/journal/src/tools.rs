@@ -21,7 +21,6 @@ use crate::log::Env;
 use crate::open::{incarnation, inventories_below};
 use crate::recover::{Inventory, Readable, take_inventory};
 use crate::report::Parked;
-use crate::stats::Counters;
 
 mod check;
 mod dump;
@@ -93,7 +92,8 @@ impl Inspector {
             disk,
             clock: Arc::new(SystemClock::default()),
             random: Arc::new(SystemRandom::default()),
-            counters: Arc::new(Counters::default()),
+            counters: Arc::default(),
+            repeats: Arc::default(),
             keys: keys.map(|source| Arc::new(Keyring::new(source))),
         };
         Self { env, dir: dir.into() }

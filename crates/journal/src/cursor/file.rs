@@ -285,7 +285,7 @@ impl CursorFile {
             }
             Err(error) => {
                 area.written = None;
-                tracing::warn!(%error, sink = area.saved.id, "cursor not written, tried again");
+                self.env.warn("cursor not written, tried again", &area.saved.id, &error);
                 if !is_full(&error) {
                     self.file = None;
                 }
@@ -351,7 +351,11 @@ impl CursorFile {
             }
         }
         if let Err(error) = result {
-            tracing::warn!(%error, "cursor file not synced, replaced by a new one");
+            self.env.warn(
+                "cursor file not synced, replaced by a new one",
+                &self.path.display(),
+                error,
+            );
             self.file = None;
         }
     }
@@ -377,7 +381,10 @@ impl CursorFile {
                     (area.written, area.syncing, area.durable) = (Some(slot), None, Some(slot));
                 }
             }
-            Err(error) => tracing::warn!(%error, "cursor file not created, nothing is deleted"),
+            Err(error) => {
+                let kind = "cursor file not created, nothing is deleted";
+                self.env.warn(kind, &self.path.display(), &error);
+            }
         }
     }
 

@@ -26,3 +26,5 @@ mod sealed;
 mod side;
 #[cfg(test)]
 mod tools;
+#[cfg(test)]
+mod warnings;
