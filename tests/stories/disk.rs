@@ -2,7 +2,6 @@
 //! calls that fail where strace says so.
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,8 +44,7 @@ pub(crate) fn is_there(tool: &str, arguments: &[&str]) -> bool {
     let works = Command::new(tool).args(arguments).output().is_ok_and(|ran| ran.status.success());
     assert!(works || !is_full_proof(), "this story needs {tool} {arguments:?} to work");
     if !works {
-        let told = format!("not played: {tool} {arguments:?} does not work here");
-        drop(writeln!(std::io::stderr(), "{told}"));
+        crate::not_played(&format!("{tool} {arguments:?} does not work here"));
     }
     works
 }

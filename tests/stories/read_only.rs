@@ -1,8 +1,8 @@
 //! A file system that becomes read-only under load. The kernel refuses to remount one while files are
 //! open for writing; it does so itself when ext4 finds an error, and that is what is played here: on a
-//! loop device, which needs root, and with calls that fail as they would then, which does not.
+//! loop device, which needs root, and with calls that fail as they would then, which does not. Where
+//! there is no loop device, as in many containers, only the second is played, and that is said.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl Loop {
         let made = Command::new("unshare").args(["-m", "sh", "-c", &make]).output();
         let works = made.is_ok_and(|made| made.status.success());
         if !works {
-            drop(writeln!(std::io::stderr(), "not played: no loop device can be mounted here"));
+            crate::not_played("no loop device can be mounted here");
         }
         works
     }

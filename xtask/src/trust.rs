@@ -140,6 +140,9 @@ const LIMITS: &str = "
   and single names; a real file system can be kinder, and one with defects can be worse.
 - A crash state is one moment of one run of the journal and one fate of everything that was not
   synced then. States are drawn, not all of them enumerated; two may leave the same bytes.
+- A full disk is a real one of 64 MiB. A file system that an error turns read-only is a real ext4 where
+  a loop device can be mounted; elsewhere calls only fail as they would then, and `.ci/run` counts the
+  story as not played.
 - Figures are sums over the runs listed here and nothing else.
 ";
 
