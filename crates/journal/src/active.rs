@@ -19,6 +19,8 @@ pub(crate) static ZEROS: [u8; PAGE_LEN] = [0; PAGE_LEN];
 
 /// Pages that a probe of the disk writes.
 const PROBE_PAGES: usize = 16;
+/// The largest room for sealed bytes that is kept for the next group.
+const SEALED_KEPT_BYTES_MAX: usize = 8 << 20;
 
 /// The segment being written.
 pub(crate) struct Active {
@@ -31,6 +33,8 @@ pub(crate) struct Active {
     pub offset: u64,
     /// Nothing in it was synced yet, not even its name.
     pub fresh: bool,
+    /// Room for what is sealed, kept from group to group: new memory costs a fault a page.
+    sealed: Vec<u8>,
 }
 
 impl Active {
@@ -59,6 +63,7 @@ impl Active {
             file,
             offset: DATA_START,
             fresh: true,
+            sealed: Vec::new(),
         })
     }
 
@@ -86,9 +91,17 @@ impl Active {
 
     /// Writes a group behind the last; says where its data ends. What it wrote counts only once
     /// [`Active::accept`] is told so, and is otherwise void.
-    pub(crate) fn write(&self, blocks: &[Block]) -> io::Result<u64> {
-        let mut sealed = Vec::new();
-        let placed = self.place(blocks, &mut sealed)?;
+    pub(crate) fn write(&mut self, blocks: &[Block]) -> io::Result<u64> {
+        let mut sealed = std::mem::take(&mut self.sealed);
+        let written = self.write_through(blocks, &mut sealed);
+        if sealed.capacity() <= SEALED_KEPT_BYTES_MAX {
+            self.sealed = sealed;
+        }
+        written
+    }
+
+    fn write_through(&self, blocks: &[Block], sealed: &mut Vec<u8>) -> io::Result<u64> {
+        let placed = self.place(blocks, sealed)?;
         let mut layout = Layout { own: Vec::new(), pieces: Vec::new(), guard: &self.guard };
         let end = layout.lay_out(self.offset, &placed);
         let start = page_header_or(self.offset);
@@ -107,7 +120,8 @@ impl Active {
     ) -> io::Result<Vec<Placed<'a>>> {
         if self.guard.is_sealed() {
             let bytes: u64 = blocks.iter().map(Block::stored_bytes).sum();
-            sealed.reserve_exact(usize::try_from(bytes).unwrap_or_default());
+            sealed.clear();
+            sealed.reserve(usize::try_from(bytes).unwrap_or_default());
             for block in blocks {
                 sealed.extend_from_slice(&block.plain);
                 sealed.extend_from_slice(&block.body);
