@@ -1,8 +1,9 @@
 //! Measures durable appends beside the disk's own sequential append and `fdatasync`, in one run.
 //!
-//! `cargo run --release -p bessemer-journal --example durable -- [seconds] [rounds] [dir]` plays many
-//! small and few large clients, plain and sealed, with each compression, in turns, and prints a row
-//! each: the median of the rounds. An append counts once it is acknowledged, which is after its sync.
+//! `cargo run --release -p bessemer-journal --example durable -- [seconds] [rounds] [dir] [name]` plays
+//! many small and few large clients, plain and sealed, with each compression, in turns, and prints a
+//! row each: the median of the rounds. With a name, only those cases that begin with it. An append
+//! counts once it is acknowledged, which is after its sync.
 #![expect(clippy::print_stdout, reason = "the output is the purpose")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -14,16 +15,20 @@ use std::time::Duration;
 
 use bessemer_journal::{
     Append, Compression, CurrentKey, Journal, Key, KeyError, KeySource, Lane, Options, RealDisk,
-    Routes, SinkIndex, SinkSpec,
+    Routes, SinkIndex, SinkSpec, Stored,
 };
 use bessemer_runtime::{Clock, SystemClock, SystemRandom};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 
 const RECORD_BYTES: usize = 363;
 /// Different records that are sent in turns: equal ones in a block would compress to nothing.
 const DIFFERENT_RECORDS: usize = 64 * 800;
 /// What the disk is asked to append and sync at once when only it is measured.
 const DISK_WRITE_BYTES: usize = 4 << 20;
+
+/// How many records the destination settles at once at most, as a delivery does.
+const DELIVERY_RECORDS: u64 = 1_000;
 
 /// How clients append.
 struct Case {
@@ -71,7 +76,8 @@ fn main() -> std::io::Result<()> {
     std::fs::create_dir_all(&dir)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let cases = cases();
+    let mut cases = cases();
+    cases.retain(|case| arguments.get(3).is_none_or(|name| case.name.starts_with(name)));
     let mut rows: Vec<Vec<Row>> = cases.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for (case, rows) in cases.iter().zip(&mut rows) {
@@ -211,9 +217,16 @@ fn settle_all(journal: &Journal) -> tokio::task::JoinHandle<()> {
     let journal = journal.clone();
     tokio::spawn(async move {
         let mut reader = journal.reader(SinkIndex(0), Lane::Normal);
-        while let Some(stored) = reader.next().await {
-            let end = stored.sequence + u64::from(stored.items);
-            journal.settle(SinkIndex(0), Lane::Normal, stored.sequence..end);
+        while let Some(first) = reader.next().await {
+            let end = |stored: &Stored| stored.sequence + u64::from(stored.items);
+            let mut delivery = first.sequence..end(&first);
+            while let Some(Some(stored)) = reader.next().now_or_never() {
+                delivery.end = end(&stored);
+                if delivery.end - delivery.start >= DELIVERY_RECORDS {
+                    break;
+                }
+            }
+            journal.settle(SinkIndex(0), Lane::Normal, delivery);
         }
     })
 }

@@ -35,6 +35,7 @@ mod logs;
 mod mailbox;
 mod open;
 mod options;
+mod patience;
 mod quarantine;
 mod reader;
 mod recover;

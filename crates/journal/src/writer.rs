@@ -15,6 +15,7 @@ use crate::format::{DATA_START, FOOTER_BYTES_MAX, GROUP_ALIGNMENT, LARGE_BYTES_M
 use crate::log::{CommitError, Log};
 use crate::mailbox::Mailbox;
 use crate::options::Compression;
+use crate::patience::Patience;
 use crate::stats;
 
 /// When to try again after a refusal for lack of space.
@@ -54,6 +55,7 @@ pub(crate) struct Writer {
     next: u64,
     /// When the disk last took or failed to take something.
     tried_at: Duration,
+    patience: Patience,
 }
 
 impl Ready {
@@ -90,23 +92,36 @@ impl Writer {
         requests: Arc<Mailbox<Request>>,
         next: u64,
     ) -> Self {
-        Self { core, log, requests, next, tried_at: Duration::ZERO }
+        let (tried_at, patience) = (Duration::ZERO, Patience::default());
+        Self { core, log, requests, next, tried_at, patience }
     }
 
     /// Writes groups until the mailbox is closed and empty.
     pub(crate) fn run(&mut self) {
         while self.requests.wait((!self.core.trouble.is_over()).then_some(PROBE_EVERY)) {
+            self.gather();
             self.step();
         }
         self.finish();
     }
 
+    // Waits a moment for those that were just acknowledged, where that has paid.
+    fn gather(&mut self) {
+        let (before, bytes) = self.requests.load(Request::weight);
+        let Some(wait) = self.patience.wait(before, bytes) else { return };
+        self.requests.gather(wait.requests, wait.at_most);
+        self.patience.waited(before, self.requests.len());
+    }
+
     /// Writes what waits as one group; says whether anything did.
     pub(crate) fn step(&mut self) -> bool {
         let requests = self.requests.take(self.core.options.group_bytes, Request::weight);
-        let any = !requests.is_empty();
+        let (count, any) = (requests.len(), !requests.is_empty());
         if any {
+            let start = self.core.env.clock.monotonic();
             self.write(requests);
+            let took = self.core.env.clock.monotonic().saturating_sub(start);
+            self.patience.committed(count, self.requests.len(), took);
         } else if !self.core.trouble.is_over() {
             self.probe();
         }
