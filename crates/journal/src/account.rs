@@ -79,3 +79,29 @@ impl Account {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settlements_are_taken_back_as_far_as_they_were_forgotten_deliveries_first() {
+        let check = |[delivered, dead, dropped]: [u64; 3], queued, expected: [u64; 3]| {
+            let account = Account { routed: 10, delivered, dead, dropped };
+            let after = account.forgotten(queued);
+            assert_eq!([after.delivered, after.dead, after.dropped], expected, "{account:?}");
+        };
+        check([6, 4, 0], 0, [6, 4, 0]);
+        check([6, 4, 3], 2, [1, 4, 3]);
+        check([2, 3, 8], 7, [0, 0, 3]);
+        check([1, 1, 1], 2, [1, 1, 1]);
+    }
+
+    #[test]
+    fn what_is_neither_settled_nor_queued_is_unaccounted_for() {
+        let account = Account { routed: 10, delivered: 3, dead: 2, dropped: 1 };
+        assert_eq!(account.settled(), 6);
+        assert_eq!([0, 4, 9].map(|queued| account.unaccounted(queued)), [4, 0, -5]);
+        assert_eq!(Account::begin(7), Account { routed: 7, ..Account::default() });
+    }
+}

@@ -409,6 +409,88 @@ mod tests {
         assert!(blocks.len() > 7 && blocks[0].body.len() * 4 < GROUPED_BYTES_MAX);
     }
 
+    fn blocks_of(entries: &[Entry]) -> usize {
+        check_round_trip(entries, Compression::None).len()
+    }
+
+    #[test]
+    fn a_block_is_filled_up_to_the_last_byte_that_fits() {
+        let mut entries: Vec<_> = (0..12).map(|n| entry(n * 2, 20_000, 1)).collect();
+        let raw = check_round_trip(&entries, Compression::None)[0].raw_bytes as usize;
+        entries.push(entry(24, 0, 1));
+        let room = GROUPED_BYTES_MAX - raw - Head::BYTES_MAX - entries[12].meta.len();
+        assert!(room < LARGE_BYTES_MIN, "the first block is the only one so far");
+        for (len, expected) in [(room - 1, 1), (room, 1), (room + 1, 2)] {
+            entries[12] = entry(24, len, 1);
+            assert_eq!(blocks_of(&entries), expected, "{len} bytes for {room}");
+        }
+    }
+
+    #[test]
+    fn a_large_entry_that_nobody_built_a_block_for_gets_its_own() {
+        let blocks = check_round_trip(&[entry(0, LARGE_BYTES_MIN, 1)], Compression::None);
+        assert_eq!(blocks[0].body.len(), LARGE_BYTES_MIN, "the payload and nothing else");
+        assert!(!blocks[0].plain.is_empty());
+    }
+
+    #[test]
+    fn what_a_sixteenth_of_its_size_is_not_saved_on_is_stored_as_it_is() {
+        let mut word = 1_u64;
+        let mut random = || {
+            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            word.to_be_bytes()[0]
+        };
+        let noise: Vec<u8> = (0..2_000).map(|_| random()).collect();
+        let mut equal = 0;
+        for zeros in 0..400 {
+            let raw = [&noise[..], &vec![0; zeros]].concat();
+            let mut out = vec![0; get_maximum_output_size(raw.len())];
+            let table = &mut CompressTable::large();
+            let len = compress_into_with_table(&raw, &mut out, table).unwrap();
+            let kept = len + len / 16;
+            equal += usize::from(kept == raw.len());
+            let shrunk = compress(&raw, Codec::Lz4).map(|(_, bytes)| bytes.len());
+            assert_eq!(shrunk, (kept < raw.len()).then_some(len), "{zeros} zeros");
+        }
+        assert!(equal > 0, "the very edge was not met");
+    }
+
+    #[test]
+    fn a_thread_keeps_room_to_compress_but_not_that_of_the_largest() {
+        let kept = || SCRATCH.with_borrow(|scratch| scratch.out.len());
+        compress(&vec![1; 50_000], Codec::Lz4);
+        assert!((50_000..=SCRATCH_BYTES_KEPT).contains(&kept()), "{}", kept());
+        compress(&vec![1; 4 << 20], Codec::Lz4);
+        assert!(kept() <= SCRATCH_BYTES_KEPT, "{}", kept());
+    }
+
+    #[test]
+    fn a_block_whose_content_is_not_what_its_header_says_is_no_block() {
+        for len in [10, LARGE_BYTES_MIN] {
+            let block = check_round_trip(&[entry(6, len, 1)], Compression::None).remove(0);
+            let stored = Bytes::from([&block.plain[..], &block.body[..]].concat());
+            let header = block.header(false);
+            let check = |header: BlockHeader, stored: Bytes| decode(&header, stored).is_some();
+            assert!(check(header.clone(), stored.clone()));
+            assert!(!check(BlockHeader { entries: 2, ..header.clone() }, stored.clone()));
+            assert!(!check(BlockHeader { end: header.end + 1, ..header.clone() }, stored.clone()));
+            let plain_bytes = header.plain_bytes.saturating_sub(1);
+            if plain_bytes > 0 {
+                assert!(!check(BlockHeader { plain_bytes, ..header.clone() }, stored.clone()));
+                assert!(!check(header.clone(), stored.slice(..stored.len() - 1)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_uniform_block_are_told_by_its_header() {
+        for len in [10, LARGE_BYTES_MIN] {
+            let block = check_round_trip(&[entry(6, len, 1)], Compression::None).remove(0);
+            let [part] = &parts(&block.header(false), Bytes::new()).unwrap()[..] else { panic!() };
+            assert_eq!(part.tally.bytes, (block.plain.len() + block.body.len()) as u64);
+        }
+    }
+
     /// Scenario: damage that the checksum does not see, by chance or because it was made to match.
     #[test]
     fn no_flipped_bit_of_a_block_makes_the_decoder_panic() {

@@ -113,5 +113,16 @@ mod tests {
         cache.push([entry(0, 0, 5000)]);
         assert_eq!(cache.find(0, SinkIndex(0), Lane::Normal), Lookup::Older);
         assert_eq!(cache.find(10, SinkIndex(0), Lane::Normal), Lookup::Nothing(10));
+        assert_eq!((cache.start(), cache.end()), (10, 10));
+    }
+
+    #[test]
+    fn what_fills_the_cache_to_the_byte_is_kept_and_what_left_gives_room() {
+        let each = 200 + ENTRY_OVERHEAD_BYTES;
+        let mut cache = Cache::new(usize::try_from(3 * each).unwrap(), 0);
+        for n in 0..20 {
+            cache.push([entry(n * 10, 0, 200)]);
+            assert_eq!((cache.start(), cache.end()), (n.saturating_sub(2) * 10, n * 10 + 10));
+        }
     }
 }

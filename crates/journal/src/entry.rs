@@ -253,5 +253,8 @@ mod tests {
         assert_eq!(routes.bits().collect::<Vec<_>>(), [0, 63, 64, 255]);
         assert!(!routes.contains(SinkIndex(1)) && !routes.is_empty());
         assert_eq!(Routes::to([SinkIndex(1)]).union(&routes).bits().count(), 5);
+        assert_eq!(routes.iter().collect::<Vec<_>>(), sinks);
+        assert_eq!([routes.count(), Routes::default().count()], [4, 0]);
+        assert!(Routes::default().is_empty());
     }
 }

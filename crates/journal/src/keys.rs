@@ -146,4 +146,41 @@ mod tests {
         assert!(Key::from_slice(&[7; 31]).is_none() && Key::from_slice(&[7; 33]).is_none());
         assert_eq!(format!("{:?}", Key::from_slice(&[7; 32]).unwrap()), "***");
     }
+
+    /// A source whose names and wrapped keys are as long as told.
+    #[derive(Debug)]
+    struct Long(usize, usize);
+
+    impl KeySource for Long {
+        fn current(&self) -> Result<CurrentKey, KeyError> {
+            let (id, wrapped) = ("k".repeat(self.0), vec![0; self.1].into());
+            Ok(CurrentKey { id, key: Key::new([1; KEY_BYTES]), wrapped })
+        }
+
+        fn find(&self, id: &str, _: &[u8]) -> Result<Key, KeyError> {
+            Err(KeyError::Unknown(id.into()))
+        }
+    }
+
+    #[test]
+    fn names_and_wrapped_keys_are_taken_up_to_their_limits() {
+        for (id, wrapped, is_taken) in [
+            (1, 0, true),
+            (0, 0, false),
+            (KEY_ID_BYTES_MAX, WRAPPED_KEY_BYTES_MAX, true),
+            (KEY_ID_BYTES_MAX + 1, 0, false),
+            (1, WRAPPED_KEY_BYTES_MAX + 1, false),
+        ] {
+            let keyring = Keyring::new(Arc::new(Long(id, wrapped)));
+            assert_eq!(keyring.next().is_ok(), is_taken, "{id} and {wrapped} bytes");
+        }
+    }
+
+    #[test]
+    fn no_two_salts_are_alike() {
+        let keyring = Keyring::new(Arc::new(Long(1, 0)));
+        let salts: std::collections::BTreeSet<_> =
+            (0..50).map(|_| keyring.salt().unwrap()).collect();
+        assert_eq!(salts.len(), 50);
+    }
 }

@@ -173,3 +173,15 @@ fn without_page_headers(span: &[u8], start: u64) -> Bytes {
     }
     out.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_at_the_end_are_not_used() {
+        for (bytes, used) in [(&[][..], 0), (&[0; 9], 0), (&[0, 1], 2), (&[1, 0, 0], 1)] {
+            assert_eq!(used_len(bytes), used, "{bytes:?}");
+        }
+    }
+}

@@ -54,3 +54,23 @@ impl Disk for ReadOnlyDisk {
 fn refused() -> io::Error {
     io::ErrorKind::ReadOnlyFilesystem.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::MemDisk;
+
+    #[test]
+    fn nothing_is_written_renamed_or_removed() {
+        let (inner, path) = (MemDisk::new(), Path::new("/d/file"));
+        inner.create_dir_all(Path::new("/d")).unwrap();
+        inner.overwrite(path, b"kept");
+        let disk = ReadOnlyDisk(Arc::new(inner.clone()));
+        assert!(disk.open(path, OpenMode::Write).is_err());
+        assert!(disk.open(Path::new("/d/new"), OpenMode::CreateNew).is_err());
+        assert!(disk.rename(path, Path::new("/d/other")).is_err() && disk.unlink(path).is_err());
+        assert_eq!(inner.read(path).as_deref(), Some(&b"kept"[..]));
+        let free = |disk: &dyn Disk| disk.free_bytes(Path::new("/d")).unwrap();
+        assert_eq!(free(&disk), free(&inner));
+    }
+}

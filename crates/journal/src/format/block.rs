@@ -264,4 +264,29 @@ mod tests {
         BlockHeader { raw_bytes: u32::MAX, ..header() }.encode(&guard, 16, &mut bytes);
         assert_eq!(BlockHeader::decode(&bytes, &guard, 16), None);
     }
+
+    #[test]
+    fn sizes_and_numbers_are_believed_up_to_their_limits_and_not_beyond() {
+        let plain_max = u32::try_from(META_BYTES_MAX + PLAIN_BYTES_SPARE).unwrap();
+        let raw_max = u32::try_from(PAYLOAD_BYTES_MAX).unwrap() + plain_max;
+        let largest = BlockHeader {
+            stored_bytes: raw_max + plain_max,
+            plain_bytes: plain_max,
+            raw_bytes: raw_max,
+            ..header()
+        };
+        let is_plausible = |header: BlockHeader| header.is_plausible();
+        assert!(is_plausible(largest.clone()));
+        let stored_bytes = largest.stored_bytes + 1;
+        assert!(!is_plausible(BlockHeader { stored_bytes, ..largest.clone() }));
+        let raw_bytes = raw_max + 1;
+        assert!(!is_plausible(BlockHeader { raw_bytes, ..largest.clone() }));
+        let plain_bytes = plain_max + 1;
+        assert!(!is_plausible(BlockHeader { plain_bytes, ..largest.clone() }));
+        assert!(is_plausible(BlockHeader { stored_bytes: 20, ..header() }));
+        assert!(!is_plausible(BlockHeader { stored_bytes: 19, ..header() }));
+        assert!(!is_plausible(BlockHeader { end: 10, records: 0, ..header() }));
+        assert!(is_plausible(BlockHeader { records: 5, ..header() }));
+        assert!(!is_plausible(BlockHeader { records: 6, ..header() }));
+    }
 }

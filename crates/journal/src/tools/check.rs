@@ -254,3 +254,24 @@ impl Check {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told_however_much_else_there_is_and_the_rest_is_counted() {
+        let mut check = Check::default();
+        let path = Path::new("/j/main/1.segment");
+        for _ in 0..FINDINGS_MAX {
+            check.add(Severity::Note, path, "torn");
+        }
+        assert_eq!((check.findings.len(), check.more), (FINDINGS_MAX, 0));
+        check.add(Severity::Note, path, "torn");
+        assert_eq!(check.worst(), Some(Severity::Note));
+        check.add(Severity::Damage, path, "damaged");
+        assert_eq!((check.findings.len(), check.more), (FINDINGS_MAX, 2));
+        let damaged = check.findings.iter().filter(|one| one.severity == Severity::Damage);
+        assert_eq!(damaged.count(), 1);
+    }
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bessemer_journal::disk::mem::{Call, Fault, Rule};
-use bessemer_journal::{Append, Lane};
+use bessemer_journal::{Append, Compression, Lane};
 use bessemer_runtime::{Random, SystemRandom};
 
 use crate::harness::{A, Again, B, DIR, Live, Oracle, World, normal};
@@ -358,4 +358,105 @@ fn a_block_the_drive_cannot_read_is_tried_again_then_passed() {
     }
     assert_eq!(count, 14, "one block of two entries is given up");
     assert_eq!(live.journal.stats().corrupt_blocks, 1);
+}
+
+/// Scenario: entries are read from the disk, and once a segment cannot be opened.
+/// Promise: that is no reason to pass its entries over, unless the file is gone.
+#[test]
+fn a_segment_that_cannot_be_opened_for_a_moment_is_read_later() {
+    let mut world = World::new(1);
+    world.options.cache_bytes = 0;
+    let mut live = world.open();
+    for n in 0..20 {
+        live.append(vec![normal(n, 90_000)]).unwrap();
+    }
+    let mut reader = live.journal.reader(A, Lane::Normal);
+    for fault in [Fault::Io, Fault::Quota] {
+        let mut served = 0;
+        for after in 0..3 {
+            world.disk.fail(Rule { call: Some(Call::Open), after, times: 1, fault });
+        }
+        for _ in 0..10 {
+            served += std::iter::from_fn(|| reader.try_next()).count();
+        }
+        assert_eq!(served, 20, "{fault:?}");
+        assert!(live.journal.stats().read_errors > 0);
+        assert_eq!(live.journal.stats().corrupt_blocks, 0);
+        reader = live.journal.reader(A, Lane::Normal);
+    }
+}
+
+/// One group of entries that are not compressed, served from disk after a kill.
+fn world_of(payloads: &[usize]) -> World {
+    let mut world = World::new(1);
+    world.options.compression = Compression::None;
+    world.options.cache_bytes = 0;
+    let group = (0..).zip(payloads).map(|(n, len)| normal(n, *len)).collect();
+    world.open().append(group).unwrap();
+    world.with_disk(world.disk.after_kill())
+}
+
+/// Scenario: the header of the second block ends where its page does, and at every place before.
+#[test]
+fn a_block_is_read_wherever_in_its_page_it_stands() {
+    for shorter in (0..400).step_by(8) {
+        let payloads = [(64 << 10) - shorter, 100_000];
+        let live = world_of(&payloads).open();
+        let read = live.read(A, Lane::Normal);
+        let lens: Vec<_> = read.iter().map(|stored| stored.payload.len()).collect();
+        assert_eq!(lens, payloads, "{shorter} bytes shorter");
+        for (n, stored) in (0..).zip(&read) {
+            assert_eq!(stored.payload, normal(n, stored.payload.len()).payload);
+        }
+    }
+}
+
+/// Scenario: the header of the last block, which spans pages, is damaged; or its end is cut off in the
+/// middle of a page.
+#[test]
+fn a_torn_tail_is_counted_to_its_last_byte() {
+    let world = world_of(&[10, 300_000]);
+    let (path, bytes) = only_segment(&world);
+    let last = bytes.windows(4).rposition(|four| four == b"BSMB").unwrap();
+    let mut damaged = bytes.clone();
+    damaged[last + 20] ^= 1;
+    for left in [damaged, bytes[..last + 150_000].to_vec()] {
+        let world = world.with_disk(world.disk.after_kill());
+        let end = left.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        world.disk.overwrite(&path, left);
+        let (live, report) = world.try_open().unwrap();
+        assert_eq!(live.read(A, Lane::Normal).len(), 1);
+        let [torn] = &report.torn_tails[..] else { panic!("{report:?}") };
+        let whole = (end - last) as u64;
+        assert!((whole..whole + 8).contains(&torn.bytes), "{} of {whole}", torn.bytes);
+        assert_eq!(live.journal.stats().torn_tails, 1);
+    }
+}
+
+/// Scenario: a damaged block whose payload looks like many beginnings of blocks.
+#[test]
+fn what_only_looks_like_a_block_is_not_counted_as_one() {
+    let mut world = World::new(1);
+    world.options.compression = Compression::None;
+    let payload: Vec<u8> = b"BSMB0000".repeat(10_000);
+    let looks = Append { payload: payload.into(), ..normal(1, 0) };
+    let mut live = world.open();
+    for group in [vec![normal(0, 10), looks], vec![normal(2, 10)]] {
+        live.append(group).unwrap();
+    }
+    drop(live);
+    let world = world.with_disk(world.disk.after_kill());
+    let (path, mut bytes) = only_segment(&world);
+    let heads: Vec<usize> = bytes
+        .windows(8)
+        .enumerate()
+        .filter_map(|(at, eight)| {
+            (eight.starts_with(b"BSMB") && &eight[4..] != b"0000").then_some(at)
+        })
+        .collect();
+    let [_, looks, _] = heads[..] else { panic!("{heads:?}") };
+    bytes[looks + 20] ^= 1;
+    world.disk.overwrite(&path, bytes);
+    let (live, report) = world.try_open().unwrap();
+    assert_eq!((report.corrupt_blocks, live.read(A, Lane::Normal).len()), (1, 2));
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bessemer_journal::{
-    Append, AppendError, Appended, Engine, Journal, Lane, MemDisk, OpenError, OpenReport, Options,
-    Routes, SinkIndex, SinkSpec, Stored,
+    Append, AppendError, Appended, Disk, Engine, Journal, Lane, MemDisk, OpenError, OpenReport,
+    Options, Routes, SinkIndex, SinkSpec, Stored,
 };
 use bessemer_runtime::{BoxFuture, Clock, Random, SystemRandom};
 use bytes::Bytes;
@@ -81,8 +81,12 @@ impl World {
     }
 
     pub(crate) fn try_open(&self) -> Result<(Live, OpenReport), OpenError> {
+        self.try_open_on(Arc::new(self.disk.clone()))
+    }
+
+    pub(crate) fn try_open_on(&self, disk: Arc<dyn Disk>) -> Result<(Live, OpenReport), OpenError> {
         let (journal, engine, report) = Journal::open_stepped(
-            Arc::new(self.disk.clone()),
+            disk,
             Arc::<ManualClock>::clone(&self.clock),
             Arc::<SystemRandom>::clone(&self.random),
             self.options.clone(),

@@ -222,6 +222,13 @@ fn stats_tell_backlog_age_and_bytes() {
     assert_eq!((stats.appended_entries, stats.appended_records), (2, 3));
     assert!(stats.appended_bytes_stored < stats.appended_bytes_raw);
     assert_eq!((stats.segments, stats.syncs), (1, 1));
+    assert_eq!((stats.next_sequence, stats.parked_files), (3, 0));
+    assert_eq!(stats.budget_bytes, world.options.budget_bytes);
+    assert!((10_000..200_000).contains(&stats.disk_bytes), "{}", stats.disk_bytes);
+    assert_eq!(stats.trouble, None);
+    world.disk.set_capacity(Some(0));
+    live.append(vec![normal(2, 10)]).unwrap_err();
+    assert!(live.journal.stats().trouble.is_some());
 }
 
 #[derive(Debug, Clone)]
@@ -350,4 +357,66 @@ proptest! {
         }
         assert!(run.live.unwrap().read(C, Lane::Normal).is_empty());
     }
+}
+
+/// Scenario: some entries are settled, and all are still kept.
+#[test]
+fn a_history_gives_all_that_is_kept_and_says_what_was_settled() {
+    let mut world = World::new(1);
+    world.options.cache_bytes = 0;
+    let mut live = world.open();
+    let incarnation = live.journal.incarnation();
+    for n in 0..40 {
+        live.append(vec![normal(n, 20_000)]).unwrap();
+    }
+    let served = live.read(A, Lane::Normal);
+    live.settle_each(A, &served[..15]);
+    let past = |range| -> Vec<_> {
+        live.journal.history("a", range).unwrap().map(|past| past.unwrap()).collect()
+    };
+    let all = past(0..u64::MAX);
+    assert_eq!(all.len(), 40);
+    assert_eq!(all.iter().filter(|past| past.is_settled).count(), 15);
+    for (past, stored) in all.iter().zip(&served) {
+        assert_eq!(past.entry.payload, stored.payload);
+        assert_eq!(past.entry.incarnation, incarnation);
+    }
+    let middle = served[10].sequence..served[20].sequence;
+    assert_eq!(past(middle).len(), 10, "only what was asked for");
+    assert!(live.journal.history("nobody", 0..9).is_none());
+    live.finish();
+    assert_eq!(world.open().journal.incarnation(), incarnation);
+}
+
+#[test]
+fn an_open_tells_what_it_found() {
+    let world = World::new(1);
+    let mut live = world.open();
+    for n in 0..8 {
+        live.append(vec![entry(n, 90_000, &[A, B], Lane::Normal)]).unwrap();
+    }
+    live.settle_each(A, &live.read(A, Lane::Normal));
+    let before = live.journal.stats();
+    live.finish();
+    let mut world = world.with_disk(world.disk.after_kill());
+    world.sinks.remove(1);
+    let (live, report) = world.try_open().unwrap();
+    let files = world.segments("main");
+    let bytes: usize = files.iter().map(|path| world.disk.read(path).unwrap().len()).sum();
+    assert_eq!((report.segments, report.next_sequence), (files.len(), before.next_sequence));
+    assert_eq!(report.bytes, bytes as u64);
+    let [orphan] = &report.orphans[..] else { panic!("{report:?}") };
+    assert_eq!((orphan.id.as_str(), orphan.records), ("b", before.sinks[1].backlog_records));
+    assert!(orphan.bytes >= 8 * 90_000);
+    assert!(!live.journal.is_over_budget(A));
+}
+
+#[test]
+fn a_sink_whose_budget_is_used_up_says_so() {
+    let mut world = World::new(1);
+    world.sinks[0].budget = Some(1_000);
+    let mut live = world.open();
+    assert!(!live.journal.is_over_budget(A));
+    live.append(vec![normal(0, 2_000)]).unwrap();
+    assert!(live.journal.is_over_budget(A) && !live.journal.is_over_budget(B));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bessemer_journal::disk::mem::{Call, Fault, Rule};
 use bessemer_journal::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use bessemer_journal::{
-    Append, AppendError, Compression, DeadLetter, DeadLetterError, FullOf, Lane, WhenFull,
+    Append, AppendError, Compression, DeadLetter, DeadLetterError, FullOf, Lane, MemDisk, WhenFull,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -320,4 +320,26 @@ fn a_cache_hit_is_the_payload_that_was_appended_not_a_copy() {
     let appended = Append { payload: payload.clone(), ..normal(0, 0) };
     live.append(vec![appended]).unwrap();
     assert_eq!(live.read(A, Lane::Normal)[0].payload.as_ptr(), payload.as_ptr());
+}
+
+/// Scenario: two groups of many blocks that fill a segment almost, exactly, and a little too much.
+#[test]
+fn a_segment_never_grows_beyond_its_size() {
+    let mut world = World::new(1);
+    world.options.compression = Compression::None;
+    let mut shared = 0;
+    for len in (37_700..38_300).step_by(8) {
+        let world = world.with_disk(MemDisk::new());
+        let mut live = world.open();
+        for _ in 0..2 {
+            live.append((0..6).map(|n| normal(n, len)).collect()).unwrap();
+        }
+        let segments = world.segments("main");
+        shared += usize::from(segments.len() == 1);
+        for path in segments {
+            let bytes = world.disk.read(&path).unwrap().len() as u64;
+            assert!(bytes <= world.options.segment_bytes, "{bytes} bytes with {len}");
+        }
+    }
+    assert!((1..75).contains(&shared), "{shared} of 75: the size was not met");
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::single_range_in_vec_init, reason = "lists of ranges, some of them of one")]
 
 #[cfg(test)]
+mod asking;
+#[cfg(test)]
 mod books;
 #[cfg(test)]
 mod crash;

@@ -6,6 +6,7 @@ use bessemer_journal::disk::mem::{Call, Fault, Rule};
 use bessemer_journal::{Lane, OpenError, SinkSpec};
 use bessemer_runtime::{Random, SystemRandom};
 
+use crate::asking::Asked;
 use crate::harness::{A, Again, B, C, DIR, Oracle, World, entry, normal};
 
 fn cursors() -> std::path::PathBuf {
@@ -304,6 +305,7 @@ fn a_header_that_the_drive_cannot_read_parks_its_segment_and_does_not_refuse_the
     world.disk.fail(Rule { call: Some(Call::Read), after: 0, times: 2, fault: Fault::Io });
     let (mut live, report) = world.try_open().unwrap();
     assert_eq!(report.parked.len(), 1, "{report:?}");
+    assert_eq!(live.journal.stats().parked_files, 1);
     assert!(live.append(vec![normal(1, 1)]).unwrap().first > 1 << 31);
 }
 
@@ -329,4 +331,92 @@ fn a_journal_is_the_one_that_most_of_its_segments_belong_to() {
     let [parked] = &report.parked[..] else { panic!("{report:?}") };
     assert_eq!(parked.path, own[0]);
     assert!(!live.read(A, Lane::Normal).is_empty());
+}
+
+/// Scenario: one open of a file fails, for each that there is: as the drive fails, twice in a row, or
+/// for want of something else, once.
+/// Promise: a segment that the drive does not give is parked; for want of anything else the start is
+/// refused, as to go on would be to pass over good records.
+#[test]
+fn a_segment_is_parked_for_damage_and_for_nothing_else() {
+    let world = World::new(1);
+    let mut live = world.open();
+    for n in 0..4 {
+        live.append((0..6).map(|k| normal(n * 10 + k, 90_000)).collect()).unwrap();
+    }
+    drop(live);
+    let segments = world.segments("main").len();
+    let open = |after: u64, times: u64, fault: Fault| {
+        let world = world.with_disk(world.disk.after_kill());
+        world.disk.fail(Rule { call: Some(Call::Open), after, times, fault });
+        world.try_open().map(|(_, report)| report)
+    };
+    let mut parked = 0;
+    for after in 0..40 {
+        if open(after, 2, Fault::Io).is_ok_and(|report| !report.parked.is_empty()) {
+            parked += 1;
+            assert!(open(after, 1, Fault::Quota).is_err(), "call {after} was passed over");
+        }
+    }
+    assert!(segments >= 3 && parked >= 2 * segments, "{parked} times, {segments} segments");
+}
+
+/// Scenario: the journal lies deep, and a directory above it cannot be synced, for some reason.
+/// Promise: what lies above and is not ours need not be synced; where it may be ours, or the drive
+/// failed, the start is refused.
+#[test]
+fn only_directories_that_are_not_ours_may_stay_unsynced() {
+    use std::io::ErrorKind::{InvalidInput, NotFound, PermissionDenied, TimedOut};
+    let opens = |dir: &'static str, kind: std::io::ErrorKind| {
+        let mut world = World::new(1);
+        world.options.dir = "/above/mine/j".into();
+        let refuse = move |asked, path: &Path| {
+            let is_it = asked == Asked::SyncDir && path == Path::new(dir);
+            if is_it { Err(kind.into()) } else { Ok(()) }
+        };
+        world.try_open_asking(refuse).is_ok()
+    };
+    for kind in [PermissionDenied, InvalidInput] {
+        assert!(opens("/above", kind) && opens("/above/mine", kind), "{kind}");
+        assert!(!opens("/above/mine/j", kind), "{kind}: the journal's own");
+    }
+    for kind in [TimedOut, NotFound] {
+        assert!(!opens("/above", kind), "{kind}");
+    }
+}
+
+/// Scenario: a file of zeros that a crash left cannot be removed at first.
+#[test]
+fn what_a_crash_left_empty_is_removed_later_if_not_at_once() {
+    let world = World::new(1);
+    settled_in_part(&world);
+    let blank = Path::new(DIR).join("main/0000000000000009.segment");
+    world.disk.overwrite(&blank, vec![0; 200_000]);
+    let world = world.with_disk(world.disk.after_kill());
+    let mut live = world.open();
+    world.disk.fail(Rule { call: Some(Call::Unlink), after: 0, times: 1, fault: Fault::Io });
+    live.engine.maintain();
+    assert!(world.disk.files().contains(&blank));
+    live.engine.maintain();
+    assert!(!world.disk.files().contains(&blank));
+}
+
+#[test]
+fn a_cursor_file_that_may_not_be_read_refuses_the_start() {
+    let world = World::new(1);
+    settled_in_part(&world);
+    let refuse = |asked, path: &Path| {
+        let is_it = asked == Asked::OpenToRead && path == cursors();
+        if is_it { Err(std::io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+    };
+    assert!(world.try_open_asking(refuse).is_err(), "settled entries would be served again");
+    assert!(world.try_open().is_ok());
+}
+
+#[test]
+fn as_many_sinks_and_as_long_names_are_taken_as_promised() {
+    let mut world = World::new(1);
+    world.sinks = (0..256).map(|n| SinkSpec::new(format!("{n:0>120}"))).collect();
+    let (_, report) = world.try_open().unwrap();
+    assert!(report.cursors_lost.is_empty());
 }

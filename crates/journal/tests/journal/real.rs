@@ -11,7 +11,10 @@ use bessemer_runtime::{SystemClock, SystemRandom};
 use crate::harness::{A, B, covered, entry, normal};
 
 fn open(dir: &std::path::Path) -> Result<Journal, OpenError> {
-    let options = Options { segment_bytes: 1 << 20, ..Options::new(dir) };
+    open_with(Options { segment_bytes: 1 << 20, ..Options::new(dir) })
+}
+
+fn open_with(options: Options) -> Result<Journal, OpenError> {
     let (journal, _) = Journal::open(
         Arc::new(RealDisk),
         Arc::new(SystemClock::default()),
@@ -176,4 +179,37 @@ async fn a_directory_deleted_under_load_is_not_acknowledged_into() {
     std::fs::remove_dir_all(dir.path()).unwrap();
     let refused = within(journal.append(vec![normal(1, 10)])).await;
     assert!(matches!(refused, Err(AppendError::Io(_))), "{refused:?}");
+}
+
+/// Scenario: whoever looks after segments looks by itself once an hour.
+/// Promise: it is told when one may go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_goes_when_its_last_entry_is_settled_and_not_at_the_next_round() {
+    let dir = tempfile::tempdir().unwrap();
+    let cursor_sync_interval = Duration::from_hours(1);
+    let options =
+        Options { segment_bytes: 1 << 20, cursor_sync_interval, ..Options::new(dir.path()) };
+    let journal = open_with(options).unwrap();
+    for n in 0..20 {
+        within(journal.append(vec![entry(n, 400_000, &[A], Lane::Normal)])).await.unwrap();
+    }
+    let main = dir.path().join("main");
+    let count = || std::fs::read_dir(&main).unwrap().count();
+    assert!(count() > 3);
+    let all = read(&journal, 20).await;
+    // In one settlement, so that nothing that comes later can tell of it.
+    journal.settle(A, Lane::Normal, all[0].sequence..covered(&all[19]).end);
+    within(async {
+        while count() > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[test]
+fn a_real_disk_tells_how_much_is_free() {
+    use bessemer_journal::Disk as _;
+    let dir = tempfile::tempdir().unwrap();
+    assert!(RealDisk.free_bytes(dir.path()).unwrap() > 4096);
 }

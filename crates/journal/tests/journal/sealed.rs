@@ -563,3 +563,35 @@ fn spill_logs_are_sealed_too() {
     live.finish();
     assert_eq!(world.open().read(A, Lane::Normal).len(), 30);
 }
+
+/// Scenario: of three segments the one in the middle has a key that is missing; all else is delivered,
+/// also what came after it.
+/// Promise: what it holds is delivered once its key is back, and nothing else again.
+#[test]
+fn a_segment_in_the_middle_whose_key_is_missing_is_delivered_when_the_key_is_back() {
+    let keys = TestKeys::new("k1", 1);
+    let world = sealed_world(&keys);
+    let mut live = world.open();
+    let mut oracle = Oracle::default();
+    for (number, id, byte) in [(1, "k1", 1), (2, "k2", 2), (3, "k1", 1)] {
+        keys.rotate(id, byte);
+        fill(&mut live, &mut oracle, number);
+    }
+    let all = check(&live, &oracle);
+    live.finish();
+    keys.take("k2");
+    let (mut live, report) = world.try_open().unwrap();
+    assert_eq!(report.parked.len(), 1, "{report:?}");
+    let served = live.read(A, Lane::Normal);
+    assert_eq!(served.len(), 12);
+    for stored in &served {
+        live.settle(A, stored);
+        oracle.settled(A, stored);
+    }
+    live.engine.maintain();
+    live.finish();
+    keys.give("k2", 2);
+    let back = check(&world.open(), &oracle);
+    let numbers = |entries: &[Stored]| entries.iter().map(|e| e.sequence).collect::<Vec<_>>();
+    assert_eq!(numbers(&back), numbers(&all[6..12]));
+}

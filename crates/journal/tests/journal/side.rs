@@ -1,20 +1,17 @@
 //! Beside the main log: dead letters and spill logs.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bessemer_journal::disk::LockGuard;
 use bessemer_journal::disk::mem::{Call, Fault, Rule};
-use bessemer_journal::{
-    DeadLetter, DeadLetterError, Disk, DiskFile, Journal, Lane, MemDisk, OpenMode, SinkSpec,
-};
+use bessemer_journal::{DeadLetter, DeadLetterError, Lane, SinkSpec};
 use bessemer_runtime::SystemRandom;
 use futures_util::FutureExt;
 
-use crate::harness::{A, Again, B, C, DIR, Live, ManualClock, Oracle, World, entry, payload};
+use crate::asking::Asked;
+use crate::harness::{A, Again, B, C, DIR, Live, Oracle, World, entry, payload};
 
 fn letter(number: u64, len: usize) -> DeadLetter {
     DeadLetter {
@@ -277,68 +274,23 @@ fn spilling_may_fail_at_any_call_without_losing_an_entry() {
     }
 }
 
-/// A disk on which something happens just before a segment of the main log is opened to be read.
-struct HookedDisk {
-    disk: MemDisk,
-    hook: Hook,
-}
-
 type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
-
-impl Disk for HookedDisk {
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        if mode == OpenMode::Read && path.starts_with("/j/main") {
-            let hook = self.hook.lock().unwrap().take();
-            if let Some(hook) = hook {
-                hook();
-            }
-        }
-        self.disk.open(path, mode)
-    }
-
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_dir_all(path)
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        self.disk.list(dir)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-
-    fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.disk.unlink(path)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.disk.sync_dir(dir)
-    }
-
-    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
-        self.disk.free_bytes(dir)
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
-        self.disk.lock(path)
-    }
-}
 
 #[test]
 fn a_segment_spilled_and_deleted_while_it_is_about_to_be_read_is_read_from_the_spill_log() {
     let world = spilling_world();
     let hook = Hook::default();
-    let disk = HookedDisk { disk: world.disk.clone(), hook: Arc::clone(&hook) };
-    let (journal, engine, _) = Journal::open_stepped(
-        Arc::new(disk),
-        Arc::<ManualClock>::clone(&world.clock),
-        Arc::<SystemRandom>::clone(&world.random),
-        world.options.clone(),
-        &world.sinks,
-    )
-    .unwrap();
-    let mut live = Live { journal, engine };
+    let hooked = Arc::clone(&hook);
+    let (mut live, _) = world
+        .try_open_asking(move |asked, path| {
+            let is_read = asked == Asked::OpenToRead && path.starts_with("/j/main");
+            let hook = if is_read { hooked.lock().unwrap().take() } else { None };
+            if let Some(hook) = hook {
+                hook();
+            }
+            Ok(())
+        })
+        .unwrap();
     let mut oracle = Oracle::default();
     for n in 0..200 {
         let routes: &[_] = if n % 10 == 0 { &[A, C] } else { &[A, B] };
@@ -365,4 +317,83 @@ fn a_segment_spilled_and_deleted_while_it_is_about_to_be_read_is_read_from_the_s
     assert!(world.segments("main").len() < segments, "and segments went");
     oracle.check(C, Lane::Normal, &served, Again::Never);
     assert_eq!(journal.stats().corrupt_blocks, 0);
+}
+
+#[test]
+fn a_dead_letter_is_refused_from_the_first_byte_too_many() {
+    use bessemer_journal::format::{META_BYTES_MAX, PAYLOAD_BYTES_MAX};
+    let world = World::new(1);
+    let live = world.open();
+    let refused = |meta: usize, payload: usize| {
+        let letter = DeadLetter {
+            meta: vec![0; meta].into(),
+            payload: vec![0; payload].into(),
+            ..letter(0, 0)
+        };
+        match live.journal.dead_letter(A, vec![letter]).now_or_never() {
+            Some(Err(DeadLetterError::TooLarge { bytes })) => Some(bytes),
+            other => other.map(|result| result.map(|()| 0).unwrap()),
+        }
+    };
+    assert_eq!(refused(META_BYTES_MAX, 10), None, "it is on its way");
+    assert_eq!(refused(META_BYTES_MAX + 1, 10), Some(META_BYTES_MAX + 1));
+    assert_eq!(refused(10, PAYLOAD_BYTES_MAX), None);
+    assert_eq!(refused(10, PAYLOAD_BYTES_MAX + 1), Some(PAYLOAD_BYTES_MAX + 1));
+}
+
+/// Three segments of the main log that nobody needs any more.
+fn settled_segments(world: &World) -> Live {
+    let mut live = world.open();
+    for n in 0..30 {
+        live.append(vec![entry(n, 90_000, &[A], Lane::Normal)]).unwrap();
+    }
+    live.settle_each(A, &live.read(A, Lane::Normal));
+    live
+}
+
+#[test]
+fn a_segment_that_somebody_else_deleted_is_forgotten_and_one_that_stays_is_deleted_later() {
+    let world = World::new(1);
+    let mut live = settled_segments(&world);
+    let segments = world.segments("main");
+    assert!(segments.len() >= 3);
+    world.disk.remove(&segments[0]);
+    live.engine.maintain();
+    assert_eq!(live.journal.stats().segments, 1);
+
+    let world = World::new(1);
+    let mut live = settled_segments(&world);
+    world.disk.fail(Rule { call: Some(Call::Unlink), after: 0, times: 1, fault: Fault::Io });
+    live.engine.maintain();
+    assert_eq!(world.segments("main").len(), 2, "one could not be removed");
+    live.engine.maintain();
+    assert_eq!(world.segments("main").len(), 1);
+}
+
+/// Scenario: two sinks have dead letters; some of one are dropped, out of order.
+#[test]
+fn dead_letter_logs_are_told_with_their_ends_and_gaps() {
+    let world = World::new(1);
+    let mut live = world.open();
+    for n in 0..5 {
+        bury(&mut live, vec![letter(n, 10)]).unwrap();
+    }
+    let mut burying = pin!(live.journal.dead_letter(B, vec![letter(9, 10)]));
+    assert!(burying.as_mut().now_or_never().is_none());
+    live.engine.maintain();
+    burying.now_or_never().unwrap().unwrap();
+    assert_eq!(live.journal.dead_letter_logs(), ["a", "b"]);
+    assert_eq!(live.journal.dead_letters_end("a"), 15, "three records each");
+    assert_eq!((live.journal.dead_letters_end("b"), live.journal.dead_letters_end("c")), (3, 0));
+    let numbers: Vec<_> =
+        live.journal.dead_letters("a").unwrap().map(|one| one.unwrap().numbers).collect();
+    for (dropped, gaps) in [(1, 1), (3, 2), (0, 1)] {
+        let dropping = vec![numbers[dropped].clone()];
+        let mut dropping = pin!(live.journal.drop_dead_letters("a", dropping));
+        assert!(dropping.as_mut().now_or_never().is_none());
+        live.engine.maintain();
+        dropping.now_or_never().unwrap().unwrap();
+        assert_eq!(live.journal.dead_letters_gaps("a"), gaps, "{dropped} dropped");
+    }
+    assert_eq!(letters(&live).len(), 2);
 }

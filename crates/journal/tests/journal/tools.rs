@@ -292,3 +292,72 @@ fn a_directory_without_a_journal_is_refused_and_stays_empty() {
     assert!(matches!(inspector.repair(), Err(ToolError::NoJournal { .. })));
     assert!(disk.files().is_empty());
 }
+
+/// Promise: what is told of a journal is what lies there: its identity, owner, files, keys, sizes.
+#[test]
+fn a_journal_is_told_as_it_lies_there() {
+    let keys = TestKeys::new("first", 1);
+    let world = sealed_world(&keys);
+    let live = filled(&world);
+    let incarnation = live.journal.incarnation();
+    let quarantine = Path::new(DIR).join("quarantine");
+    for name in ["one", "two"] {
+        world.disk.overwrite(&quarantine.join(name), b"x");
+    }
+    let inspector = Inspector::new(Arc::new(world.disk.clone()), Some(keys), DIR);
+    assert_eq!(inspector.owner(), None);
+    world.disk.overwrite(&Path::new(DIR).join("lock"), "4711\n");
+    let stat = inspector.stat().unwrap();
+    assert_eq!((stat.incarnation, stat.owner), (incarnation, Some(4711)));
+    assert_eq!((stat.quarantined, stat.parked.len()), (2, 0));
+    let main = &stat.logs[0];
+    let files = world.segments("main");
+    let bytes: usize = files.iter().map(|path| world.disk.read(path).unwrap().len()).sum();
+    assert_eq!(
+        (main.name.as_str(), main.segments, main.bytes),
+        ("main", files.len(), bytes as u64)
+    );
+    assert_eq!((main.numbers.start, main.damaged_blocks), (0, 0));
+    assert_eq!(main.keys, ["first"]);
+    let ids: Vec<&str> = stat.sinks.iter().map(|sink| sink.id.as_str()).collect();
+    assert_eq!(ids, ["a", "b"], "and no dead-letter log or blank area");
+    let served = Lane::ALL.map(|lane| live.read(B, lane));
+    for (lane, served) in stat.sinks[1].lanes.iter().zip(served) {
+        let bytes: usize = served.iter().map(|one| one.meta.len() + one.payload.len()).sum();
+        assert_eq!(lane.backlog_bytes, bytes as u64);
+    }
+    let check = inspector.check().unwrap();
+    assert_eq!((check.segments, check.entries), (files.len(), 24));
+    let records: u64 = all(&inspector, 0).iter().map(|entry| u64::from(entry.items)).sum();
+    assert_eq!(check.records, records);
+    assert!(check.blocks >= 12 && check.blocks <= 24, "{}", check.blocks);
+}
+
+/// Scenario: one segment has a damaged block, one is not of this journal.
+#[test]
+fn damaged_blocks_and_strangers_are_counted() {
+    let world = World::new(1);
+    drop(filled(&world));
+    let disk = world.disk.after_kill();
+    let segments = world.segments("main");
+    for path in &segments[..2] {
+        let mut dented = disk.read(path).unwrap();
+        dented[(64 << 10) + 200] ^= 1;
+        disk.overwrite(path, &dented[..]);
+    }
+    let stranger = World::new(2);
+    drop(filled(&stranger));
+    let foreign = stranger.disk.read(&stranger.segments("main")[0]).unwrap();
+    disk.overwrite(&segments[2], foreign);
+    let inspector = inspector(&disk);
+    let stat = inspector.stat().unwrap();
+    assert_eq!(stat.parked.len(), 1, "{:?}", stat.parked);
+    assert_eq!(stat.parked[0].path, segments[2]);
+    // What is settled is not read, so damage there is not known to it.
+    assert_eq!(stat.logs[0].damaged_blocks, 1);
+    assert_eq!(stat.logs[0].segments, segments.len() - 1);
+    let check = inspector.check().unwrap();
+    let blocks = check.findings.iter().filter(|finding| finding.offset.is_some()).count();
+    assert_eq!((blocks, check.more), (2, 0), "{:?}", check.findings);
+    assert_eq!(all(&inspector, 0).len() as u64, check.entries, "what is intact, and no more");
+}
