@@ -32,3 +32,8 @@ pub(crate) fn close(content: usize, out: &mut Vec<u8>) {
         *last &= 0x7F;
     }
 }
+
+/// The bytes of a field with a tag of one byte and a content of this length.
+pub(crate) fn len(content: usize) -> usize {
+    1 + varint_len(content as u64) + content
+}

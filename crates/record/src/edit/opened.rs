@@ -14,7 +14,7 @@ use super::field::{Field, replace_fields};
 use super::nested;
 use crate::check::Extent;
 use crate::value::AnyValue;
-use crate::wire::{Reader, put_len_delimited};
+use crate::wire::{LEN, Reader, put_len_delimited, put_tag, put_varint};
 use pool::Buffers;
 use slot::{Origin, Slot, mark, take_apart};
 
@@ -178,6 +178,29 @@ impl<'m> Opened<'m> {
         self.place_attribute(key, twins, start)
     }
 
+    /// Sets the value of an attribute to an encoded `AnyValue`.
+    pub fn set_value(&mut self, key: &[u8], twins: Twins, value: &[u8]) -> bool {
+        self.make_room();
+        let made = &mut self.patch.buffers.made;
+        let start = made.len();
+        let pair_len = nested::len(key.len()) + nested::len(value.len());
+        put_tag(made, self.list, LEN);
+        put_varint(made, pair_len as u64);
+        put_len_delimited(made, 1, key);
+        put_len_delimited(made, 2, value);
+        let (end, key_end) = (made.len(), made.len() - nested::len(value.len()));
+        let slot = Slot {
+            number: self.list,
+            mark: mark(key),
+            origin: Origin::Made,
+            was: Extent::default(),
+            field: Extent::new(start, end),
+            key: Extent::new(key_end - key.len(), key_end),
+            value: Extent::new(end - value.len(), end),
+        };
+        self.place_slot(key, twins, start, slot)
+    }
+
     /// Sets an attribute that was encoded before.
     pub fn set_encoded(&mut self, attribute: &Attribute, twins: Twins) -> bool {
         self.make_room();
@@ -206,7 +229,11 @@ impl<'m> Opened<'m> {
 
     /// Puts the attribute that was made last where its key stands first, or else at the end.
     fn place_attribute(&mut self, key: &[u8], twins: Twins, start: usize) -> bool {
-        let mut slot = self.made_from(start);
+        let slot = self.made_from(start);
+        self.place_slot(key, twins, start, slot)
+    }
+
+    fn place_slot(&mut self, key: &[u8], twins: Twins, start: usize, mut slot: Slot) -> bool {
         let Some(at) = self.position(key) else {
             slot.was = self.end();
             self.patch.buffers.slots.push(slot);
@@ -310,6 +337,26 @@ impl<'m> Opened<'m> {
             is_changed |= self.replace(at, new, start);
         }
         is_changed
+    }
+
+    /// Cuts texts among the values to at most this many bytes, at the border of a character; returns
+    /// whether there was a longer one.
+    pub fn truncate(&mut self, len_max: usize) -> bool {
+        let is_longer = |value: &[u8]| {
+            let text = || AnyValue::new(value).as_str();
+            value.len() > len_max && text().is_some_and(|text| text.len() > len_max)
+        };
+        if !self.attributes().any(|(_, value)| is_longer(value)) {
+            return false;
+        }
+        self.map(|_, value, out| {
+            let Some(text) = value.as_str().filter(|text| text.len() > len_max) else {
+                return false;
+            };
+            let kept = text.get(..text.floor_char_boundary(len_max)).unwrap_or_default();
+            put_len_delimited(out, 1, kept.as_bytes());
+            true
+        })
     }
 
     /// Puts a field where its number stands first, or else at the end; none leaves it out. The

@@ -84,6 +84,8 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
 enum Step {
     Set(String, Value, Twins),
     SetEncoded(String, Value),
+    SetValue(String, Value, Twins),
+    Truncate(usize),
     Copy(String, String),
     Remove(String),
     Retain(usize),
@@ -94,9 +96,11 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let twins = prop::sample::select(vec![Twins::Kept, Twins::Removed]);
+    let twins = || prop::sample::select(vec![Twins::Kept, Twins::Removed]);
     prop_oneof![
-        (key(), value(), twins).prop_map(|(key, value, twins)| Step::Set(key, value, twins)),
+        (key(), value(), twins()).prop_map(|(key, value, twins)| Step::Set(key, value, twins)),
+        (key(), value(), twins()).prop_map(|(key, value, twins)| Step::SetValue(key, value, twins)),
+        (0..130_usize).prop_map(Step::Truncate),
         (key(), value()).prop_map(|(key, value)| Step::SetEncoded(key, value)),
         (key(), key()).prop_map(|(from, to)| Step::Copy(from, to)),
         key().prop_map(Step::Remove),
@@ -116,6 +120,12 @@ fn make(step: &Step, opened: &mut Opened<'_>) {
         }
         Step::SetEncoded(key, value) => {
             opened.set_encoded(&Attribute::new(key, value), Twins::Removed);
+        }
+        Step::SetValue(key, value, twins) => {
+            opened.set_value(key.as_bytes(), *twins, &encoded(value));
+        }
+        Step::Truncate(len_max) => {
+            opened.truncate(*len_max);
         }
         Step::Copy(from, to) => {
             opened.copy(from.as_bytes(), to.as_bytes(), Twins::Removed);
@@ -154,8 +164,15 @@ fn shortened(key: &[u8], value: AnyValue<'_>, len: usize, out: &mut Vec<u8>) -> 
 fn written(step: &Step, message: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     match step {
-        Step::Set(key, value, Twins::Kept) => set_first(message, key, value, &mut out),
-        Step::Set(key, value, Twins::Removed) | Step::SetEncoded(key, value) => {
+        Step::Set(key, value, Twins::Kept) | Step::SetValue(key, value, Twins::Kept) => {
+            set_first(message, key, value, &mut out);
+        }
+        Step::Truncate(len_max) => {
+            crate::edit::truncate(Target::Log, message, *len_max, &mut out);
+        }
+        Step::Set(key, value, Twins::Removed)
+        | Step::SetValue(key, value, Twins::Removed)
+        | Step::SetEncoded(key, value) => {
             upsert(Target::Log, message, &Attribute::new(key, value), &mut out);
         }
         Step::Copy(from, to) => {
