@@ -1,12 +1,14 @@
-//! What ten statements of everyday use cost a record, together and one by one: those of the bench's
-//! case g on a record like its own.
+//! What statements and conditions of everyday use cost a record, together and one by one: those of the
+//! bench's cases g and h on a record like its own.
 
 #![expect(clippy::unwrap_used, reason = "a bench that panics fails")]
 
-use bessemer_ottl::{Compiler, Context, Environment, ErrorMode, Functions, Program, Record};
+use bessemer_ottl::{
+    Compiler, Conditions, Context, Environment, ErrorMode, Functions, Program, Record,
+};
 use bessemer_record::json::from_otlp_json;
 use bessemer_record::{Draft, Limits, Signal, Tails};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
 const BATCH: &str = r#"{"resourceLogs":[{"resource":{"attributes":[
 {"key":"service.name","value":{"stringValue":"checkout"}},
@@ -34,6 +36,19 @@ const STATEMENTS: [&str; 10] = [
     r"truncate_all(log.attributes, 64)",
 ];
 
+const CONDITIONS: [&str; 5] = [
+    "severity_number < SEVERITY_NUMBER_INFO",
+    r#"attributes["url.path"] == "/healthz""#,
+    r#"IsMatch(body, "GET /(livez|readyz)")"#,
+    r#"resource.attributes["service.name"] == "canary""#,
+    r#"attributes["status_code"] >= 600"#,
+];
+
+fn draft() -> Draft {
+    let checked = from_otlp_json(Signal::Logs, BATCH.as_bytes(), &Limits::default()).unwrap();
+    Draft::from_checked(&checked, &Tails::none())
+}
+
 fn program(texts: &[&str]) -> Program {
     let functions = Functions::standard();
     let compiler = Compiler::new(Context::Log, &functions);
@@ -42,9 +57,13 @@ fn program(texts: &[&str]) -> Program {
 }
 
 fn everyday(criterion: &mut Criterion) {
-    let checked = from_otlp_json(Signal::Logs, BATCH.as_bytes(), &Limits::default()).unwrap();
-    let draft = Draft::from_checked(&checked, &Tails::none());
+    let draft = draft();
     let mut group = criterion.benchmark_group("everyday statements");
+    let written = program(&STATEMENTS);
+    group.bench_function("all ten, written to the draft", |bencher| {
+        let run = |draft: &mut Draft| written.run(draft, &Environment::at(0), &mut |_, _| {});
+        bencher.iter_batched_ref(|| draft.fork(), run, BatchSize::SmallInput);
+    });
     let mut measure = |name: &str, texts: &[&str]| {
         let program = program(texts);
         group.bench_function(name, |bencher| {
@@ -63,5 +82,25 @@ fn everyday(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, everyday);
+fn conditions(criterion: &mut Criterion) {
+    let (draft, functions) = (draft(), Functions::standard());
+    let compiler = Compiler::new(Context::Log, &functions);
+    let mut group = criterion.benchmark_group("everyday conditions");
+    let mut measure = |name: &str, texts: &[&str]| {
+        let all = texts.iter().map(|text| compiler.condition(text).unwrap()).collect();
+        let conditions = Conditions::new(all);
+        group.bench_function(name, |bencher| {
+            bencher
+                .iter(|| conditions.any_for_item(&draft, 0, &Environment::at(0), &mut |_, _| {}));
+        });
+    };
+    measure("all five", &CONDITIONS);
+    for text in CONDITIONS {
+        let name: String = text.chars().take(40).collect();
+        measure(&name, &[text]);
+    }
+    group.finish();
+}
+
+criterion_group!(benches, everyday, conditions);
 criterion_main!(benches);

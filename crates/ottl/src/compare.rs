@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::seen::Seen;
 use crate::value::Value;
 
 /// A comparison operator.
@@ -41,6 +42,26 @@ impl Comparison {
 /// Compares two values: numbers as numbers, other values with values of their own type only.
 pub fn compare(left: &Value, comparison: Comparison, right: &Value) -> bool {
     comparison.of(order(left, comparison, right))
+}
+
+/// The same of values where they are.
+#[inline]
+pub(crate) fn compare_seen(left: Seen<'_>, comparison: Comparison, right: Seen<'_>) -> bool {
+    let order = match (&left, &right) {
+        (Seen::Int(left), Seen::Int(right)) => Some(left.cmp(right)),
+        (Seen::Text(left), Seen::Text(right)) if comparison.is_equality() => {
+            (left == right).then_some(Ordering::Equal)
+        }
+        (Seen::Text(left), Seen::Text(right)) => Some(left.cmp(right)),
+        (Seen::Bool(left), Seen::Bool(right)) => Some(left.cmp(right)),
+        (Seen::Nil, Seen::Nil) => Some(Ordering::Equal),
+        (Seen::Int(_) | Seen::Float(_), Seen::Int(_) | Seen::Float(_))
+        | (Seen::Stored(_) | Seen::Value(_), Seen::Stored(_) | Seen::Value(_)) => {
+            order(&left.into_value(), comparison, &right.into_value())
+        }
+        _ => None,
+    };
+    comparison.of(order)
 }
 
 /// The order of two values; none if the comparison does not hold between such values.

@@ -5,14 +5,16 @@ mod maps;
 mod replace;
 
 use crate::error::RunError;
-use crate::functions::{Call, Function, Kind, may, need};
+use crate::functions::{Call, Edit, Function, Kind, Rooms, Site, may, need};
 use crate::pattern;
 use crate::record::Record;
+use crate::seen::Seen;
 use crate::value::Value;
 
 /// All editors.
 pub(crate) const LIST: &[Function] = &[
-    Function::editor("set", &[need("target", Kind::Target), need("value", Kind::Any)], set),
+    Function::editor("set", &[need("target", Kind::Target), need("value", Kind::Any)], set)
+        .in_place(set_in_place),
     Function::editor(
         "append",
         &[need("target", Kind::Target), may("value", Kind::Any), may("values", Kind::List)],
@@ -31,7 +33,8 @@ pub(crate) const LIST: &[Function] = &[
         "delete_key",
         &[need("target", Kind::Target), need("key", Kind::Text)],
         maps::delete_key,
-    ),
+    )
+    .in_place(maps::delete_key_in_place),
     Function::editor(
         "delete_keys",
         &[need("target", Kind::Target), need("keys", Kind::List)],
@@ -69,7 +72,8 @@ pub(crate) const LIST: &[Function] = &[
         &[need("target", Kind::Target), need("limit", Kind::Number)],
         maps::truncate_all,
     )
-    .preparing(maps::check_length),
+    .preparing(maps::check_length)
+    .in_place(maps::truncate_all_in_place),
     Function::editor(
         "flatten",
         &[
@@ -122,7 +126,8 @@ pub(crate) const LIST: &[Function] = &[
         ],
         replace::replace_pattern,
     )
-    .preparing(|literals| pattern::prepared(literals, 1)),
+    .preparing(|literals| pattern::prepared(literals, 1))
+    .in_place(replace::replace_pattern_in_place),
     Function::editor(
         "replace_all_patterns",
         &[
@@ -137,6 +142,26 @@ pub(crate) const LIST: &[Function] = &[
     )
     .preparing(replace::prepared_mode),
 ];
+
+/// Sets an attribute of the record to text, a number or a truth value without a copy of it.
+fn set_in_place(edit: &Edit<'_>, record: &mut Record<'_>) -> Result<bool, RunError> {
+    let Some(path) = edit.target() else { return Ok(false) };
+    let Some(key) = record.own_key(path) else { return Ok(false) };
+    Rooms::with(|rooms| {
+        let site = Site::of(edit, record);
+        let value = site.see(1, &mut rooms.made)?;
+        rooms.encoded.clear();
+        if let Some(size) = value.encode(&mut rooms.encoded) {
+            record.step()?;
+            record.fits(size)?;
+            record.set_own(key, &rooms.encoded);
+        } else if !matches!(value, Seen::Nil) {
+            let value = value.into_value();
+            record.set(path, value, edit.environment())?;
+        }
+        Ok(true)
+    })
+}
 
 fn set(call: &Call<'_>, record: &mut Record<'_>) -> Result<(), RunError> {
     match call.value(1) {

@@ -1,13 +1,14 @@
 //! Compiled expressions and their evaluation.
 
-use crate::compare::{Comparison, compare};
+use crate::compare::{Comparison, compare_seen};
 use crate::context::Context;
 use crate::error::RunError;
 use crate::functions::Bound;
 use crate::math;
 use crate::paths::Entry;
 use crate::program::Environment;
-use crate::record::{Record, index_value};
+use crate::record::Record;
+use crate::seen::Seen;
 use crate::syntax::Operator;
 use crate::value::Value;
 
@@ -74,6 +75,37 @@ impl Expression {
         if let Self::Literal(Value::String(text)) = self { Some(text) } else { None }
     }
 
+    /// The value, without a copy where it can be seen where it is.
+    #[inline]
+    pub(crate) fn see<'r>(
+        &'r self,
+        record: &'r Record<'_>,
+        environment: &Environment,
+        room: &'r mut Vec<u8>,
+    ) -> Result<Seen<'r>, RunError> {
+        match self {
+            Self::Literal(value) => Ok(Seen::from(value)),
+            Self::Path(path) => record.see(path, environment, room),
+            Self::Call(bound) => bound.see(record, environment, room),
+            Self::Math(..) | Self::Negative(_) | Self::List(_) | Self::Map(_) => {
+                Ok(Seen::made(self.evaluate(record, environment)?, room))
+            }
+        }
+    }
+
+    /// How often a record of a context is looked at itself.
+    pub(crate) fn looks(&self, context: Context) -> usize {
+        match self {
+            Self::Literal(_) => 0,
+            Self::Path(path) => usize::from(path.context == context),
+            Self::Call(bound) => bound.looks(context),
+            Self::Math(_, left, right) => left.looks(context) + right.looks(context),
+            Self::Negative(inner) => inner.looks(context),
+            Self::List(items) => items.iter().map(|item| item.looks(context)).sum(),
+            Self::Map(entries) => entries.iter().map(|(_, value)| value.looks(context)).sum(),
+        }
+    }
+
     pub(crate) fn evaluate(
         &self,
         record: &Record<'_>,
@@ -82,11 +114,7 @@ impl Expression {
         match self {
             Self::Literal(value) => Ok(value.clone()),
             Self::Path(path) => record.get(path, environment),
-            Self::Call(bound) => {
-                record.step()?;
-                let value = record.bounded(bound.value(record, environment)?)?;
-                index_value(value, &record.keys(&bound.keys, environment)?)
-            }
+            Self::Call(bound) => bound.returned(record, environment),
             Self::Math(operator, left, right) => {
                 record.step()?;
                 let left = left.evaluate(record, environment)?;
@@ -123,31 +151,31 @@ impl Test {
             Self::Or(left, right) => {
                 Ok(left.holds(record, environment)? || right.holds(record, environment)?)
             }
-            Self::Call(bound) => match bound.returned(record, environment)? {
-                Value::Bool(truth) => Ok(truth),
-                other => Err(other.mismatch("a bool as a condition")),
-            },
-            Self::Compare(left, comparison, right) => {
-                if let Some(truth) = compared_in_place(left, *comparison, right, record) {
-                    return Ok(truth);
+            Self::Call(bound) => {
+                let mut room = Vec::new();
+                match bound.see(record, environment, &mut room)? {
+                    Seen::Bool(truth) => Ok(truth),
+                    other => Err(other.mismatch("a bool as a condition")),
                 }
-                let left = left.evaluate(record, environment)?;
-                Ok(compare(&left, *comparison, &right.evaluate(record, environment)?))
+            }
+            Self::Compare(left, comparison, right) => {
+                let (mut first, mut second) = (Vec::new(), Vec::new());
+                let left = left.see(record, environment, &mut first)?;
+                Ok(compare_seen(left, *comparison, right.see(record, environment, &mut second)?))
             }
         }
     }
-}
 
-/// Compares text of the record with literal text, without a copy.
-fn compared_in_place(
-    left: &Expression,
-    comparison: Comparison,
-    right: &Expression,
-    record: &Record<'_>,
-) -> Option<bool> {
-    let (Expression::Path(path), Some(literal)) = (left, right.literal_text()) else {
-        return None;
-    };
-    let text = record.text(path)?;
-    Some(comparison.of(Some(text.cmp(literal.as_bytes()))))
+    /// How often a record of a context is looked at itself.
+    pub(crate) fn looks(&self, context: Context) -> usize {
+        match self {
+            Self::Fixed(_) => 0,
+            Self::Call(bound) => bound.looks(context),
+            Self::Not(inner) => inner.looks(context),
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.looks(context) + right.looks(context)
+            }
+            Self::Compare(left, _, right) => left.looks(context) + right.looks(context),
+        }
+    }
 }

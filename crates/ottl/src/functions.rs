@@ -9,6 +9,7 @@ mod lists;
 mod maps;
 mod numbers;
 mod parsing;
+mod site;
 mod strings;
 mod time;
 mod types;
@@ -17,21 +18,24 @@ mod xml;
 
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::context::Context;
 use crate::editors;
 use crate::error::RunError;
 use crate::expression::{Expression, Key, Path};
 use crate::grok::Grok;
 use crate::layout::Layout;
+use crate::pattern::Pattern;
 use crate::program::Environment;
 use crate::record::{Record, index_value};
+use crate::seen::Seen;
+use crate::text;
 use crate::value::Value;
 use crate::xpath::Xpath;
 
 pub use arguments::Call;
 pub(crate) use arguments::admit;
+pub(crate) use site::Rooms;
+pub use site::{Edit, Site};
 
 /// What an argument may be. Literals are known when a statement is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +104,10 @@ pub const fn may(name: &'static str, kind: Kind) -> Parameter {
 pub enum Evaluate {
     /// Makes a value of them.
     Converter(fn(&Call<'_>) -> Result<Value, RunError>),
+    /// Tells something of them, looking at them where they are.
+    Asker(fn(&Site<'_>) -> Result<bool, RunError>),
+    /// Appends text that it makes of them, looking at them where they are; always UTF-8.
+    Writer(fn(&Site<'_>, &mut Vec<u8>) -> Result<(), RunError>),
     /// Makes a value of them and the record.
     Reader(fn(&Call<'_>, &Record<'_>) -> Result<Value, RunError>),
     /// Changes the record.
@@ -111,7 +119,7 @@ pub enum Evaluate {
 pub(crate) enum Prepared {
     #[default]
     Nothing,
-    Regex(Regex),
+    Regex(Pattern),
     Layout(Arc<Layout>),
     Grok(Arc<Grok>),
     Xpath(Arc<Xpath>),
@@ -126,6 +134,10 @@ type Prepare = fn(&Literals<'_>) -> Result<Prepared, String>;
 /// Says what is wrong with the literal arguments, by position.
 pub type Check = fn(&[Option<&Value>]) -> Result<(), String>;
 
+/// Changes a record without a copy of its target and returns true, or leaves the record as it is for
+/// the editor itself to change: not every target can be changed so.
+type InPlace = fn(&Edit<'_>, &mut Record<'_>) -> Result<bool, RunError>;
+
 /// A function.
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
@@ -139,6 +151,8 @@ pub struct Function {
     pub(crate) prepare: Option<Prepare>,
     /// Checks the literals only.
     pub(crate) check: Option<Check>,
+    /// Of an editor: how it does the same without a copy.
+    pub(crate) in_place: Option<InPlace>,
     /// The only contexts that it works in; all if there are none.
     pub(crate) contexts: &'static [Context],
 }
@@ -168,7 +182,31 @@ impl Function {
         parameters: &'static [Parameter],
         evaluate: Evaluate,
     ) -> Self {
-        Self { name, parameters, evaluate, prepare: None, check: None, contexts: &[] }
+        let (prepare, check, in_place) = (None, None, None);
+        Self { name, parameters, evaluate, prepare, check, in_place, contexts: &[] }
+    }
+
+    /// A function that tells something of what it looks at.
+    pub(crate) const fn asker(
+        name: &'static str,
+        parameters: &'static [Parameter],
+        ask: fn(&Site<'_>) -> Result<bool, RunError>,
+    ) -> Self {
+        Self::new(name, parameters, Evaluate::Asker(ask))
+    }
+
+    /// A function that makes text of what it looks at.
+    pub(crate) const fn writer(
+        name: &'static str,
+        parameters: &'static [Parameter],
+        write: fn(&Site<'_>, &mut Vec<u8>) -> Result<(), RunError>,
+    ) -> Self {
+        Self::new(name, parameters, Evaluate::Writer(write))
+    }
+
+    pub(crate) const fn in_place(mut self, in_place: InPlace) -> Self {
+        self.in_place = Some(in_place);
+        self
     }
 
     pub(crate) const fn preparing(mut self, prepare: Prepare) -> Self {
@@ -287,11 +325,54 @@ impl Bound {
         record: &Record<'_>,
         environment: &Environment,
     ) -> Result<Value, RunError> {
-        let call = self.call(record, environment)?;
         match self.function.evaluate {
-            Evaluate::Converter(evaluate) => evaluate(&call),
-            Evaluate::Reader(evaluate) => evaluate(&call, record),
+            Evaluate::Converter(evaluate) => evaluate(&self.call(record, environment)?),
+            Evaluate::Reader(evaluate) => evaluate(&self.call(record, environment)?, record),
+            Evaluate::Asker(ask) => ask(&self.site(record, environment)).map(Value::Bool),
+            Evaluate::Writer(write) => {
+                let mut text = Vec::new();
+                write(&self.site(record, environment), &mut text)?;
+                Ok(Value::String(text::owned(text)))
+            }
             Evaluate::Editor(_) => Ok(Value::Nil),
+        }
+    }
+
+    fn site<'c>(&'c self, record: &'c Record<'_>, environment: &'c Environment) -> Site<'c> {
+        Site { bound: self, record, environment }
+    }
+
+    /// How often a record of a context is looked at itself.
+    pub(crate) fn looks(&self, context: Context) -> usize {
+        let looks = |argument: &Argument| match argument {
+            Argument::Value(expression) => expression.looks(context),
+            Argument::Target(path) => usize::from(path.context == context),
+            Argument::Absent | Argument::Function(_) => 0,
+        };
+        self.arguments.iter().map(looks).sum()
+    }
+
+    /// What [`Bound::returned`] returns, without a copy where it can be seen where it is.
+    #[inline]
+    pub(crate) fn see<'r>(
+        &'r self,
+        record: &'r Record<'_>,
+        environment: &Environment,
+        room: &'r mut Vec<u8>,
+    ) -> Result<Seen<'r>, RunError> {
+        match self.function.evaluate {
+            Evaluate::Asker(ask) if self.keys.is_empty() => {
+                record.step()?;
+                ask(&self.site(record, environment)).map(Seen::Bool)
+            }
+            Evaluate::Writer(write) if self.keys.is_empty() => {
+                record.step()?;
+                room.clear();
+                write(&self.site(record, environment), room)?;
+                record.fits(room.len())?;
+                Ok(Seen::Text(room))
+            }
+            _ => Ok(Seen::made(self.returned(record, environment)?, room)),
         }
     }
 
@@ -313,10 +394,15 @@ impl Bound {
         environment: &Environment,
     ) -> Result<(), RunError> {
         record.step()?;
+        if let Some(change) = self.function.in_place
+            && change(&Edit { bound: self, environment }, record)?
+        {
+            return Ok(());
+        }
         let call = self.call(record, environment)?;
         match self.function.evaluate {
             Evaluate::Editor(evaluate) => evaluate(&call, record),
-            Evaluate::Converter(_) | Evaluate::Reader(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 }

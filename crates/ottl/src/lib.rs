@@ -42,6 +42,7 @@ mod pattern;
 mod program;
 mod record;
 mod runner;
+mod seen;
 mod syntax;
 mod text;
 mod value;
@@ -52,7 +53,7 @@ pub use compare::{Comparison, compare};
 pub use compile::{Compiler, check_condition, check_statement, infer_context};
 pub use context::Context;
 pub use error::{CompileError, RunError};
-pub use functions::{Call, Evaluate, Function, Functions, Kind, Parameter};
+pub use functions::{Call, Edit, Evaluate, Function, Functions, Kind, Parameter, Site};
 pub use limits::Limits;
 pub use program::{
     Condition, Conditions, Environment, ErrorMode, Program, Statement, ValueExpression,

@@ -4,11 +4,71 @@
 //! classes like `\d` are ASCII, brackets and set operators in a class stand for themselves, and a
 //! brace that opens no repetition is a brace.
 
-use regex::{Regex, RegexBuilder};
+mod sequence;
+
+use std::borrow::Cow;
+
+use regex::{NoExpand, Regex, RegexBuilder};
 
 use crate::functions::{Literals, Prepared};
 use crate::limits::REGEX_BYTES_MAX;
 use crate::value::Value;
+use sequence::Sequence;
+
+/// A compiled expression, which may have a faster form.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    regex: Regex,
+    sequence: Option<Box<Sequence>>,
+}
+
+impl Pattern {
+    fn new(source: &str) -> Result<Self, String> {
+        let regex = regex(source)?;
+        let parsed = regex_syntax::parse(&translate(source)).ok();
+        let sequence = parsed.and_then(|hir| Sequence::new(&hir));
+        Ok(Self { regex, sequence: sequence.map(Box::new) })
+    }
+
+    /// An expression that is matched as it was compiled.
+    pub(crate) fn plain(regex: Regex) -> Self {
+        Self { regex, sequence: None }
+    }
+
+    pub(crate) fn regex(&self) -> &Regex {
+        &self.regex
+    }
+
+    /// Whether it matches somewhere in a text.
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        match &self.sequence {
+            Some(sequence) => sequence.find(text, 0).is_some(),
+            None => self.regex.is_match(&String::from_utf8_lossy(text)),
+        }
+    }
+
+    /// Writes a text to `out` with something else in place of each match; returns whether there is
+    /// any, else nothing is written.
+    pub(crate) fn replace_all(&self, text: &[u8], new: &str, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        let Some(sequence) = &self.sequence else {
+            let text = String::from_utf8_lossy(text);
+            let Cow::Owned(replaced) = self.regex.replace_all(&text, NoExpand(new)) else {
+                return false;
+            };
+            *out = replaced.into_bytes();
+            return true;
+        };
+        let mut copied = 0;
+        while let Some((start, end)) = sequence.find(text, copied) {
+            out.extend_from_slice(text.get(copied..start).unwrap_or_default());
+            out.extend_from_slice(new.as_bytes());
+            copied = end;
+        }
+        out.extend_from_slice(text.get(copied..).filter(|_| copied > 0).unwrap_or_default());
+        copied > 0
+    }
+}
 
 /// Compiles a regular expression.
 pub(crate) fn regex(pattern: &str) -> Result<Regex, String> {
@@ -157,5 +217,8 @@ pub(crate) fn literal<'l>(literals: &Literals<'l>, at: usize) -> &'l str {
 
 /// Compiles the regular expression that a literal is.
 pub(crate) fn prepared(literals: &Literals<'_>, at: usize) -> Result<Prepared, String> {
-    regex(literal(literals, at)).map(Prepared::Regex)
+    Pattern::new(literal(literals, at)).map(Prepared::Regex)
 }
+
+#[cfg(test)]
+mod tests;

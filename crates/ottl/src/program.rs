@@ -9,6 +9,10 @@ use crate::limits::Limits;
 use crate::record::Record;
 use crate::value::{Time, Value};
 
+/// Looks at a record from which it pays to take it apart before; where there is an index, it looks
+/// for all.
+const LOOKS_MIN: usize = 3;
+
 /// What statements know of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Environment {
@@ -63,6 +67,12 @@ impl Statement {
     /// What it is about.
     pub fn context(&self) -> Context {
         self.context
+    }
+
+    /// How often it looks at the record itself.
+    fn looks(&self) -> usize {
+        let condition = self.condition.as_ref().map_or(0, |test| test.looks(self.context));
+        condition + self.editor.looks(self.context)
     }
 
     /// Runs on one record; returns whether its condition held.
@@ -122,13 +132,23 @@ impl Condition {
 pub struct Conditions {
     all: Vec<Condition>,
     index: Option<Index>,
+    /// How often they look at the record itself.
+    looks: usize,
 }
 
 impl Conditions {
     /// Conditions that were compiled for the same context.
     pub fn new(all: Vec<Condition>) -> Self {
         let index = Index::new(all.iter().map(|condition| Some(&condition.test)));
-        Self { all, index }
+        let looks = all.iter().map(|condition| condition.test.looks(condition.context)).sum();
+        Self { all, index, looks }
+    }
+
+    /// Takes a record apart if that pays for what the conditions look at.
+    pub(crate) fn prepare(&self, record: &mut Record<'_>) {
+        if self.index.is_none() && self.looks >= LOOKS_MIN {
+            record.open_own();
+        }
     }
 
     /// Whether there are none.
@@ -210,6 +230,8 @@ pub struct Program {
     index: Option<Index>,
     conditions: Conditions,
     error_mode: ErrorMode,
+    /// How often the statements look at the record itself.
+    looks: usize,
 }
 
 impl Program {
@@ -218,7 +240,8 @@ impl Program {
         let mut statements = statements;
         statements.retain(|statement| statement.context == context);
         let index = Index::new(statements.iter().map(|statement| statement.condition.as_ref()));
-        Self { context, statements, index, conditions: Conditions::default(), error_mode }
+        let looks = statements.iter().map(Statement::looks).sum();
+        Self { context, statements, index, conditions: Conditions::default(), error_mode, looks }
     }
 
     /// Lets the statements run only where one of these conditions holds.
@@ -245,8 +268,12 @@ impl Program {
         environment: &Environment,
         report: &mut dyn FnMut(&str, &RunError),
     ) -> Result<(), RunError> {
+        self.conditions.prepare(record);
         if !self.applies(record, environment, report)? {
             return Ok(());
+        }
+        if self.index.is_none() && self.looks >= LOOKS_MIN {
+            record.open_own();
         }
         let Some(index) = &self.index else {
             return self.run_from(0, record, environment, report);

@@ -1,13 +1,18 @@
 //! One record while statements run on it: messages that are read in place, and the bytes of those
 //! that were changed.
+//!
+//! The record itself is taken apart once it is changed, or before if it will be looked at often:
+//! then what changes stands beside it, and it is written once.
 
 mod keys;
+mod open;
 mod read;
+mod see;
 mod write;
 
 use std::borrow::Cow;
 
-use bessemer_record::edit::{Field, field, fields};
+use bessemer_record::edit::{Field, Opened, Patch, field, fields};
 
 use crate::context::Context;
 use crate::error::RunError;
@@ -39,6 +44,8 @@ struct Part<'a> {
 pub struct Record<'a> {
     context: Context,
     parts: [Part<'a>; 6],
+    /// The record itself, once it is taken apart: what it is now is here then.
+    opened: Option<Opened<'a>>,
     pub(crate) cache: Vec<(String, Value)>,
     /// Of a span event: its place among those of its span.
     position: usize,
@@ -67,7 +74,8 @@ impl<'a> Record<'a> {
             [part(resource), part(scope), part(outer), part(own), Part::default(), Part::default()];
         let (steps, added) = (std::cell::Cell::new(0), Vec::new());
         let (cache, limits) = (Vec::new(), Limits::default());
-        Self { context, parts, cache, position: 0, edits: 0, point, limits, steps, added }
+        let opened = None;
+        Self { context, parts, opened, cache, position: 0, edits: 0, point, limits, steps, added }
     }
 
     /// The same with the schemas of its resource and scope, which only these two can name.
@@ -87,8 +95,12 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.limit(limits);
         self
+    }
+
+    pub(crate) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// What the record is.
@@ -98,12 +110,21 @@ impl<'a> Record<'a> {
 
     /// The current message of what a context names; empty if it is not around here.
     pub fn message(&self, of: Context) -> &[u8] {
+        if let Some(opened) = self.opened(of) {
+            return opened.as_bytes();
+        }
         self.parts.get(self.place(of)).map_or(&[], |part| &part.bytes)
     }
 
     /// Replaces the message of what a context names.
     pub fn replace(&mut self, of: Context, message: Vec<u8>) {
-        self.replace_part(self.place(of), message);
+        match self.open(of) {
+            Some(opened) => {
+                let is_changed = opened.become_message(message);
+                self.edits += u32::from(is_changed);
+            }
+            None => self.replace_part(self.place(of), message),
+        }
     }
 
     fn replace_part(&mut self, place: usize, message: Vec<u8>) {
@@ -117,7 +138,16 @@ impl<'a> Record<'a> {
 
     /// The new message of what a context names, if statements changed it.
     pub fn take_changed(&mut self, of: Context) -> Option<Vec<u8>> {
-        self.take_part(self.place(of))
+        if self.opened(of).is_none() {
+            return self.take_part(self.place(of));
+        }
+        let message = self.message(of).to_vec();
+        self.take_patch().map(|_| message)
+    }
+
+    /// What was changed in the record itself, if anything was.
+    pub(crate) fn take_patch(&mut self) -> Option<Patch> {
+        self.opened.take().filter(Opened::is_changed).map(Opened::into_patch)
     }
 
     /// The new URL of the schema of a resource or a scope, if statements changed it.
@@ -159,6 +189,11 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Whether statements changed something or added metrics.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.edits > 0 || !self.added.is_empty()
+    }
+
     /// How often a statement changed something.
     pub(crate) fn edits(&self) -> u32 {
         self.edits
@@ -179,8 +214,14 @@ impl<'a> Record<'a> {
 
     /// Refuses a value that is too large.
     pub(crate) fn bounded(&self, value: Value) -> Result<Value, RunError> {
+        self.fits(value.size())?;
+        Ok(value)
+    }
+
+    /// Refuses the size of a value that is too large.
+    pub(crate) fn fits(&self, size: usize) -> Result<(), RunError> {
         let bytes_max = self.limits.value_bytes_max;
-        if value.size() > bytes_max { Err(RunError::TooLarge { bytes_max }) } else { Ok(value) }
+        if size > bytes_max { Err(RunError::TooLarge { bytes_max }) } else { Ok(()) }
     }
 
     /// The message around a field and the number of the field; none if this type has no such field.
@@ -201,11 +242,14 @@ impl<'a> Record<'a> {
 
     /// The bytes of the message that holds the field.
     fn holder(&self, path: &Path, inside: u32) -> &[u8] {
-        let message = self.message(path.context);
         if inside == 0 {
-            return message;
+            return self.message(path.context);
         }
-        field(message, inside).and_then(Field::bytes).unwrap_or_default()
+        let found = match self.opened(path.context) {
+            Some(opened) => opened.field(inside),
+            None => field(self.message(path.context), inside),
+        };
+        found.and_then(Field::bytes).unwrap_or_default()
     }
 
     /// The values of the indexes of a path.

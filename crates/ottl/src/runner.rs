@@ -1,7 +1,7 @@
 //! Programs and conditions over the records of a draft.
 
 use bessemer_record::Draft;
-use bessemer_record::edit::{Field, field, fields, replace_fields};
+use bessemer_record::edit::{Field, Patch, field, fields, replace_fields};
 
 use crate::context::Context;
 use crate::error::RunError;
@@ -80,7 +80,8 @@ impl Conditions {
         failed: &mut dyn FnMut(&Condition, RunError),
     ) -> bool {
         let Some(first) = self.first() else { return false };
-        let record = around(first.context(), draft, index).with_limits(first.limits());
+        let mut record = around(first.context(), draft, index).with_limits(first.limits());
+        self.prepare(&mut record);
         self.any_counted(&record, environment, failed)
     }
 
@@ -174,8 +175,9 @@ impl Program {
                     let resource = draft.group_resource(group);
                     let record = Record::new(Context::Resource, resource, &[], &[], &[])
                         .with_schemas(draft.group_resource_schema(group), &[]);
-                    let changes = self.changes(record, 0, environment, report)?;
-                    changes.write(draft, 0, group, 0);
+                    if let Some(changes) = self.changes(record, 0, environment, report)? {
+                        changes.write(draft, 0, group, 0);
+                    }
                 }
             }
             Context::Scope => {
@@ -187,8 +189,9 @@ impl Program {
                         draft.group_resource_schema(group),
                         draft.group_scope_schema(scope),
                     );
-                    let changes = self.changes(record, 0, environment, report)?;
-                    changes.write(draft, 0, group, scope);
+                    if let Some(changes) = self.changes(record, 0, environment, report)? {
+                        changes.write(draft, 0, group, scope);
+                    }
                 }
             }
             _ => {
@@ -223,9 +226,10 @@ impl Program {
         if record.context() != self.context() {
             return Ok(());
         }
-        let changes = self.changes(record, *room, environment, report)?;
-        *room -= changes.added.len();
-        changes.write(draft, index, group, scope);
+        if let Some(changes) = self.changes(record, *room, environment, report)? {
+            *room -= changes.added.len();
+            changes.write(draft, index, group, scope);
+        }
         Ok(())
     }
 
@@ -248,12 +252,20 @@ impl Program {
             let (resource, around) = (draft.group_resource(group), draft.group_scope(scope));
             let item = draft.item_bytes(index);
             let record = Record::new(context, resource, around, item, &child).at_position(position);
-            let mut changes = self.changes(record, *room, environment, report)?;
+            let Some(mut changes) = self.changes(record, *room, environment, report)? else {
+                after.push(child);
+                continue;
+            };
             *room -= changes.added.len();
-            let own = changes.own.take();
-            is_changed |= own.is_some();
-            after.push(own.unwrap_or(child));
-            changes.own = changes.outer.take();
+            after.push(match changes.own.take() {
+                Some(patch) => {
+                    is_changed = true;
+                    let mut out = Vec::new();
+                    patch.write(&child, &mut out);
+                    out
+                }
+                None => child,
+            });
             changes.write(draft, index, group, scope);
         }
         if is_changed {
@@ -264,17 +276,17 @@ impl Program {
         Ok(())
     }
 
+    /// Runs on a record; returns what was changed, if anything was.
     fn changes(
         &self,
-        record: Record<'_>,
+        mut record: Record<'_>,
         metrics_added_max: usize,
         environment: &Environment,
         report: &mut Report<'_>,
-    ) -> Result<Changes, RunError> {
-        let limits = Limits { metrics_added_max, ..self.limits() };
-        let mut record = record.with_limits(limits);
+    ) -> Result<Option<Changes>, RunError> {
+        record.limit(Limits { metrics_added_max, ..self.limits() });
         self.run_record(&mut record, environment, report)?;
-        Ok(Changes::of(&mut record))
+        Ok(record.is_changed().then(|| Changes::of(&mut record)))
     }
 }
 
@@ -284,7 +296,7 @@ struct Changes {
     resource: Option<Vec<u8>>,
     scope: Option<Vec<u8>>,
     outer: Option<Vec<u8>>,
-    own: Option<Vec<u8>>,
+    own: Option<Patch>,
     resource_schema: Option<Vec<u8>>,
     scope_schema: Option<Vec<u8>>,
     added: Vec<Vec<u8>>,
@@ -297,10 +309,7 @@ impl Changes {
             Context::DataPoint => record.take_changed(Context::Metric),
             _ => None,
         };
-        let own = match record.context() {
-            Context::Resource | Context::Scope => None,
-            context => record.take_changed(context),
-        };
+        let own = record.take_patch();
         let resource = record.take_changed(Context::Resource);
         let (scope, added) = (record.take_changed(Context::Scope), record.take_added());
         let resource_schema = record.take_changed_schema(Context::Resource);
@@ -321,8 +330,11 @@ impl Changes {
         if let Some(url) = self.scope_schema {
             draft.set_scope_schema(scope, &url);
         }
-        if let Some(message) = self.own {
+        if let Some(message) = self.outer {
             draft.replace_item(index, |_, out| out.extend_from_slice(&message));
+        }
+        if let Some(patch) = self.own {
+            draft.replace_item(index, |message, out| patch.write(message, out));
         }
         for metric in &self.added {
             draft.add_item(index, metric);

@@ -5,8 +5,23 @@ use crate::value::Value;
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut digits = Vec::new();
+    put_hex(bytes, &mut digits);
+    owned(digits)
+}
+
+/// Appends bytes as hexadecimal digits.
+pub(crate) fn put_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+    out.reserve(2 * bytes.len());
+    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+}
+
+/// Bytes that are text.
+pub(crate) fn owned(text: Vec<u8>) -> String {
+    String::from_utf8(text)
+        .unwrap_or_else(|damaged| String::from_utf8_lossy(damaged.as_bytes()).into_owned())
 }
 
 /// Bytes from hexadecimal digits.

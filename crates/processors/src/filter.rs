@@ -14,7 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
-use bessemer_ottl::{Conditions, Context as Ottl};
+use bessemer_ottl::{Conditions, Context as Ottl, Environment};
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step};
 use bessemer_record::{Draft, Item, Signal};
@@ -91,7 +91,13 @@ impl Filter {
         }
     }
 
-    fn keeps(&self, draft: &mut Draft, index: usize, scratch: &mut Scratch) -> bool {
+    fn keeps(
+        &self,
+        draft: &mut Draft,
+        index: usize,
+        now: &Environment,
+        scratch: &mut Scratch,
+    ) -> bool {
         let is_included = match draft.signal() {
             Signal::Logs => keeps(&self.logs, draft, index),
             Signal::Traces => keeps(&self.spans, draft, index),
@@ -103,8 +109,8 @@ impl Filter {
         }
         // Conditions see what earlier steps appended, too.
         draft.settle_tail(index);
-        !self.failures.any(own, draft, index, scratch)
-            && inside.is_none_or(|inside| self.keeps_inside(inside, draft, index, scratch))
+        !self.failures.any(own, draft, index, now, scratch)
+            && inside.is_none_or(|inside| self.keeps_inside(inside, draft, index, now, scratch))
     }
 
     /// Removes span events or data points; a metric of which none is left goes with them.
@@ -113,11 +119,11 @@ impl Filter {
         conditions: &Conditions,
         draft: &mut Draft,
         index: usize,
+        now: &Environment,
         scratch: &mut Scratch,
     ) -> bool {
-        let now = self.failures.environment();
         let is_metric = draft.signal() == Signal::Metrics;
-        let left = conditions.remove_children(draft, index, &now, &mut |condition, error| {
+        let left = conditions.remove_children(draft, index, now, &mut |condition, error| {
             self.failures.take(condition, error, scratch);
         });
         !(is_metric && left == Some(0))
@@ -132,9 +138,10 @@ fn keeps(matches: &Matches, draft: &Draft, index: usize) -> bool {
 
 impl Step for Filter {
     fn run(&self, draft: &mut Draft, scratch: &mut Scratch) {
+        let now = self.failures.environment();
         for index in 0..draft.len() {
             let is_left = !draft.items().get(index).is_none_or(Item::is_dropped);
-            if is_left && !self.keeps(draft, index, scratch) {
+            if is_left && !self.keeps(draft, index, &now, scratch) {
                 draft.drop_item(index);
             }
         }

@@ -73,9 +73,10 @@ impl Stateful for LogDedup {
             draft.items_mut().iter_mut().for_each(|item| item.route = HELD);
             return;
         }
+        let now = self.failures.environment();
         for index in 0..draft.len() {
             draft.settle_tail(index);
-            let is_held = self.failures.any(&self.conditions, draft, index, scratch);
+            let is_held = self.failures.any(&self.conditions, draft, index, &now, scratch);
             if let Some(item) = draft.items_mut().get_mut(index) {
                 item.route = if is_held { HELD } else { PASSES };
             }

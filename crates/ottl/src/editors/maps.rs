@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::error::RunError;
-use crate::functions::{Call, Literals, Prepared};
+use crate::functions::{Call, Edit, Literals, Prepared};
 use crate::record::Record;
 use crate::value::Value;
 
@@ -33,6 +33,17 @@ fn retain(call: &Call<'_>, record: &mut Record<'_>, is_kept: impl Fn(&str) -> bo
 pub(super) fn delete_key(call: &Call<'_>, record: &mut Record<'_>) -> Done {
     let key = call.text(1);
     retain(call, record, |found| found != key)
+}
+
+pub(super) fn delete_key_in_place(
+    edit: &Edit<'_>,
+    record: &mut Record<'_>,
+) -> Result<bool, RunError> {
+    let Some((path, key)) = edit.target().zip(edit.literal_text(1)) else { return Ok(false) };
+    record.step()?;
+    let Some(mut list) = record.own_list(path) else { return Ok(false) };
+    list.remove(key.as_bytes());
+    Ok(true)
 }
 
 pub(super) fn delete_keys(call: &Call<'_>, record: &mut Record<'_>) -> Done {
@@ -128,6 +139,18 @@ pub(super) fn truncate_all(call: &Call<'_>, record: &mut Record<'_>) -> Done {
         }
         is_changed
     })
+}
+
+pub(super) fn truncate_all_in_place(
+    edit: &Edit<'_>,
+    record: &mut Record<'_>,
+) -> Result<bool, RunError> {
+    let limit = usize::try_from(edit.literal_int(1).unwrap_or_default()).unwrap_or_default();
+    let Some(path) = edit.target() else { return Ok(false) };
+    record.step()?;
+    let Some(mut list) = record.own_list(path) else { return Ok(false) };
+    list.truncate(limit);
+    Ok(true)
 }
 
 pub(super) fn merge_maps(call: &Call<'_>, record: &mut Record<'_>) -> Done {

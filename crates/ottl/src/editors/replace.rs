@@ -2,18 +2,20 @@
 
 use std::borrow::Cow;
 
-use regex::{Captures, NoExpand, Regex};
+use regex::{Captures, NoExpand};
 
 use crate::error::RunError;
-use crate::functions::{Call, Literals, Prepared};
-use crate::pattern;
+use crate::functions::{Call, Edit, Literals, Prepared, Rooms};
+use crate::pattern::{self, Pattern};
 use crate::record::Record;
+use crate::seen::Seen;
 use crate::value::Value;
 
 type Done = Result<(), RunError>;
 
 pub(super) fn prepared_glob(literals: &Literals<'_>, at: usize) -> Result<Prepared, String> {
-    pattern::glob(pattern::literal(literals, at)).map(Prepared::Regex)
+    let glob = pattern::glob(pattern::literal(literals, at))?;
+    Ok(Prepared::Regex(Pattern::plain(glob)))
 }
 
 pub(super) fn prepared_mode(literals: &Literals<'_>) -> Result<Prepared, String> {
@@ -24,11 +26,16 @@ pub(super) fn prepared_mode(literals: &Literals<'_>) -> Result<Prepared, String>
 }
 
 /// Converts a replacement with the function that an argument names, in the format behind it.
-fn converted(call: &Call<'_>, function: usize, replacement: &str) -> Result<String, RunError> {
+fn converted(
+    call: &Call<'_>,
+    record: &Record<'_>,
+    function: usize,
+    replacement: &str,
+) -> Result<String, RunError> {
     if !call.has_function(function) {
         return Ok(replacement.to_owned());
     }
-    let text = call.apply(function, replacement)?;
+    let text = call.apply(record, function, replacement)?;
     if !call.is_given(function + 1) {
         return Ok(text);
     }
@@ -44,7 +51,7 @@ pub(super) fn replace_match(call: &Call<'_>, record: &mut Record<'_>) -> Done {
     if !call.regex()?.is_match(&text) {
         return Ok(());
     }
-    let replacement = converted(call, 3, call.text(2))?;
+    let replacement = converted(call, record, 3, call.text(2))?;
     call.write_target(record, Value::String(replacement))
 }
 
@@ -54,7 +61,7 @@ pub(super) fn replace_all_matches(call: &Call<'_>, record: &mut Record<'_>) -> D
     let mut is_changed = false;
     for (_, value) in &mut entries {
         if matches!(value, Value::String(text) if regex.is_match(text)) {
-            *value = Value::String(converted(call, 3, call.text(2))?);
+            *value = Value::String(converted(call, record, 3, call.text(2))?);
             is_changed = true;
         }
     }
@@ -64,10 +71,11 @@ pub(super) fn replace_all_matches(call: &Call<'_>, record: &mut Record<'_>) -> D
 /// Replaces what matches; none if nothing does.
 fn replaced(
     call: &Call<'_>,
-    regex: &Regex,
+    record: &Record<'_>,
     text: &str,
     replacement: usize,
 ) -> Result<Option<String>, RunError> {
+    let regex = call.regex()?;
     if !call.has_function(replacement + 1) && !call.text(replacement).contains('$') {
         return Ok(match regex.replace_all(text, NoExpand(call.text(replacement))) {
             Cow::Borrowed(_) => None,
@@ -81,7 +89,7 @@ fn replaced(
     let new = regex.replace_all(text, |captures: &Captures<'_>| {
         let mut expanded = String::new();
         captures.expand(call.text(replacement), &mut expanded);
-        converted(call, replacement + 1, &expanded).unwrap_or_else(|error| {
+        converted(call, record, replacement + 1, &expanded).unwrap_or_else(|error| {
             failure = Some(error);
             String::new()
         })
@@ -92,9 +100,33 @@ fn replaced(
     }
 }
 
+/// Replaces text in the record without a copy of it, where what stands for a match is literal.
+pub(super) fn replace_pattern_in_place(
+    edit: &Edit<'_>,
+    record: &mut Record<'_>,
+) -> Result<bool, RunError> {
+    let is_literal = edit.is_absent(3) && edit.is_absent(4);
+    let replacement = edit.literal_text(2).filter(|text| is_literal && !text.contains('$'));
+    let (Some(path), Some(new)) = (edit.target(), replacement) else { return Ok(false) };
+    let Some(key) = record.own_key(path) else { return Ok(false) };
+    Rooms::with(|rooms| {
+        let (pattern, mut unused) = (edit.pattern()?, Vec::new());
+        let Seen::Text(text) = record.see(path, edit.environment(), &mut unused)? else {
+            return Ok(true);
+        };
+        if pattern.replace_all(text, new, &mut rooms.made) {
+            rooms.encoded.clear();
+            let size = Seen::Text(&rooms.made).encode(&mut rooms.encoded);
+            record.fits(size.unwrap_or_default())?;
+            record.set_own(key, &rooms.encoded);
+        }
+        Ok(true)
+    })
+}
+
 pub(super) fn replace_pattern(call: &Call<'_>, record: &mut Record<'_>) -> Done {
     let Value::String(text) = call.read_target(record)? else { return Ok(()) };
-    match replaced(call, call.regex()?, &text, 2)? {
+    match replaced(call, record, &text, 2)? {
         Some(new) => call.write_target(record, Value::String(new)),
         None => Ok(()),
     }
@@ -102,7 +134,6 @@ pub(super) fn replace_pattern(call: &Call<'_>, record: &mut Record<'_>) -> Done 
 
 pub(super) fn replace_all_patterns(call: &Call<'_>, record: &mut Record<'_>) -> Done {
     let entries = call.read_map(record)?;
-    let regex = call.regex()?;
     let is_key = call.text(1) == "key";
     let mut is_changed = false;
     let mut after = Vec::with_capacity(entries.len());
@@ -115,7 +146,7 @@ pub(super) fn replace_all_patterns(call: &Call<'_>, record: &mut Record<'_>) -> 
                 continue;
             }
         };
-        let new = replaced(call, regex, text, 3)?;
+        let new = replaced(call, record, text, 3)?;
         is_changed |= new.is_some();
         match new {
             Some(new) if is_key => Value::put(&mut after, &new, value),

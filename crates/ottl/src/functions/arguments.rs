@@ -4,7 +4,7 @@ use regex::Regex;
 
 use super::{Argument, Bound, Evaluate, Kind, Prepared};
 use crate::error::RunError;
-use crate::expression::Path;
+use crate::expression::{Expression, Path};
 use crate::grok::Grok;
 use crate::json;
 use crate::layout::Layout;
@@ -133,23 +133,33 @@ impl Call<'_> {
     }
 
     /// Lets the function that an argument names convert a text; the text itself if there is none.
-    pub(crate) fn apply(&self, at: usize, text: &str) -> Result<String, RunError> {
+    pub(crate) fn apply(
+        &self,
+        record: &Record<'_>,
+        at: usize,
+        text: &str,
+    ) -> Result<String, RunError> {
         let Some(Argument::Function(function)) = self.bound.arguments.get(at) else {
             return Ok(text.to_owned());
         };
-        let argument = Argument::Value(crate::expression::Expression::Literal(Value::Nil));
+        let argument = Argument::Value(Expression::Literal(Value::from(text)));
         let bound = Bound {
             function,
             arguments: vec![argument],
             keys: Vec::new(),
             prepared: Prepared::Nothing,
         };
-        let values = vec![Value::from(text)];
-        let call = Call { bound: &bound, values, environment: self.environment };
-        let Evaluate::Converter(evaluate) = function.evaluate else {
-            return Err(RunError::invalid("this function cannot convert a text"));
+        let converted = match function.evaluate {
+            Evaluate::Converter(evaluate) => {
+                let values = vec![Value::from(text)];
+                evaluate(&Call { bound: &bound, values, environment: self.environment })
+            }
+            Evaluate::Asker(_) | Evaluate::Writer(_) => bound.value(record, self.environment),
+            Evaluate::Reader(_) | Evaluate::Editor(_) => {
+                Err(RunError::invalid("this function cannot convert a text"))
+            }
         };
-        match evaluate(&call)? {
+        match converted? {
             Value::String(text) => Ok(text),
             other => Ok(text::plain(&other)),
         }
@@ -162,7 +172,7 @@ impl Call<'_> {
 
     pub(crate) fn regex(&self) -> Result<&Regex, RunError> {
         match &self.bound.prepared {
-            Prepared::Regex(regex) => Ok(regex),
+            Prepared::Regex(pattern) => Ok(pattern.regex()),
             _ => Err(unprepared()),
         }
     }
@@ -189,7 +199,7 @@ impl Call<'_> {
     }
 }
 
-fn unprepared() -> RunError {
+pub(super) fn unprepared() -> RunError {
     RunError::invalid("a literal is missing")
 }
 

@@ -2,9 +2,9 @@
 
 use aws_lc_rs::digest;
 
-use super::{Call, Function, Kind, need};
+use super::{Call, Function, Kind, Site, need};
 use crate::error::RunError;
-use crate::text::hex;
+use crate::text::{hex, put_hex};
 use crate::value::Value;
 
 const TEXT: &[super::Parameter] = &[need("target", Kind::Text)];
@@ -14,9 +14,11 @@ pub(super) const LIST: &[Function] = &[
     Function::converter("MD5", TEXT, md5),
     Function::converter("Murmur3Hash", TEXT, murmur3),
     Function::converter("Murmur3Hash128", TEXT, murmur3_128),
-    Function::converter("SHA1", TEXT, |call| digested(call, &digest::SHA1_FOR_LEGACY_USE_ONLY)),
-    Function::converter("SHA256", TEXT, |call| digested(call, &digest::SHA256)),
-    Function::converter("SHA512", TEXT, |call| digested(call, &digest::SHA512)),
+    Function::writer("SHA1", TEXT, |site, out| {
+        digested(site, &digest::SHA1_FOR_LEGACY_USE_ONLY, out)
+    }),
+    Function::writer("SHA256", TEXT, |site, out| digested(site, &digest::SHA256, out)),
+    Function::writer("SHA512", TEXT, |site, out| digested(site, &digest::SHA512, out)),
     Function::converter("CRC32", TEXT, crc32),
     Function::converter("XXH3", TEXT, xxh3),
     Function::converter("XXH128", TEXT, xxh128),
@@ -26,9 +28,15 @@ pub(super) const LIST: &[Function] = &[
 
 type Made = Result<Value, RunError>;
 
-fn digested(call: &Call<'_>, algorithm: &'static digest::Algorithm) -> Made {
-    let digest = digest::digest(algorithm, call.text(0).as_bytes());
-    Ok(Value::String(hex(digest.as_ref())))
+fn digested(
+    site: &Site<'_>,
+    algorithm: &'static digest::Algorithm,
+    out: &mut Vec<u8>,
+) -> Result<(), RunError> {
+    let mut room = Vec::new();
+    let digest = digest::digest(algorithm, site.text(0, &mut room)?);
+    put_hex(digest.as_ref(), out);
+    Ok(())
 }
 
 fn md5(call: &Call<'_>) -> Made {

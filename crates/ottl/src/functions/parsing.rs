@@ -11,7 +11,7 @@ use super::{Call, Function, Kind, Literals, Prepared, may, need};
 use crate::error::RunError;
 use crate::grok::Grok;
 use crate::json;
-use crate::pattern;
+use crate::pattern::{self, Pattern};
 use crate::value::Value;
 
 pub(super) const LIST: &[Function] = &[
@@ -74,7 +74,7 @@ fn prepare_patterns(literals: &Literals<'_>) -> Result<Prepared, String> {
     if names(&regex).next().is_none() {
         return Err("the pattern needs at least one named group".to_owned());
     }
-    Ok(Prepared::Regex(regex))
+    Ok(Prepared::Regex(Pattern::plain(regex)))
 }
 
 fn names(regex: &Regex) -> impl Iterator<Item = &str> {

@@ -1,9 +1,10 @@
 //! Converters of text.
 
-use super::{Call, Function, Kind, admit, may, need};
+use super::{Call, Function, Kind, Site, may, need};
 use crate::error::RunError;
 use crate::functions::{Literals, Prepared};
 use crate::pattern;
+use crate::seen::Seen;
 use crate::value::Value;
 
 mod encoding;
@@ -24,7 +25,7 @@ pub(super) const LIST: &[Function] = &[
         &[need("target", Kind::Any), need("encoding", Kind::Word)],
         encoding::decode,
     ),
-    Function::converter(
+    Function::writer(
         "Concat",
         &[need("values", Kind::List), need("delimiter", Kind::Word)],
         concat,
@@ -44,17 +45,17 @@ pub(super) const LIST: &[Function] = &[
         &[need("format_string", Kind::Text), need("format_arguments", Kind::List)],
         format::format,
     ),
-    Function::converter(
+    Function::asker(
         "HasPrefix",
         &[need("target", Kind::Text), need("prefix", Kind::Text)],
-        |call| truth(call.text(0).starts_with(call.text(1))),
+        |site| of_two(site, <[u8]>::starts_with),
     ),
-    Function::converter(
+    Function::asker(
         "HasSuffix",
         &[need("target", Kind::Text), need("suffix", Kind::Text)],
-        |call| truth(call.text(0).ends_with(call.text(1))),
+        |site| of_two(site, <[u8]>::ends_with),
     ),
-    Function::converter(
+    Function::asker(
         "IsMatch",
         &[need("target", Kind::TextLike), need("pattern", Kind::Word)],
         is_match,
@@ -88,19 +89,15 @@ pub(super) const LIST: &[Function] = &[
 
 type Made = Result<Value, RunError>;
 
-fn truth(truth: bool) -> Made {
-    Ok(Value::Bool(truth))
+fn concat(site: &Site<'_>, out: &mut Vec<u8>) -> Result<(), RunError> {
+    site.join(0, site.word(1).as_bytes(), out)
 }
 
-fn concat(call: &Call<'_>) -> Made {
-    let mut parts = Vec::with_capacity(call.list(0).len());
-    for value in call.list(0) {
-        parts.push(match admit(Kind::TextLike, value.clone())? {
-            Value::String(text) => text,
-            _ => "<nil>".to_owned(),
-        });
-    }
-    Ok(Value::String(parts.join(call.text(1))))
+/// What a question about two texts is answered with.
+fn of_two(site: &Site<'_>, ask: fn(&[u8], &[u8]) -> bool) -> Result<bool, RunError> {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let text = site.text(0, &mut first)?;
+    Ok(ask(text, site.text(1, &mut second)?))
 }
 
 fn check_case(literals: &Literals<'_>) -> Result<Prepared, String> {
@@ -175,10 +172,14 @@ fn camel(text: &str) -> String {
     out
 }
 
-fn is_match(call: &Call<'_>) -> Made {
-    match call.value(0) {
-        Value::String(text) => Ok(Value::Bool(call.regex()?.is_match(text))),
-        _ => Ok(Value::Bool(false)),
+fn is_match(site: &Site<'_>) -> Result<bool, RunError> {
+    let mut room = Vec::new();
+    match site.see(0, &mut room)? {
+        Seen::Text(text) => Ok(site.pattern()?.is_match(text)),
+        other => {
+            let mut text = Vec::new();
+            Ok(other.append_text(&mut text)? && site.pattern()?.is_match(&text))
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Converters between types, and questions about them.
 
-use super::{Call, Evaluate, Function, Kind, need};
+use bessemer_record::value::AnyValue;
+
+use super::{Call, Evaluate, Function, Kind, Site, need};
 use crate::context::Context;
 use crate::error::RunError;
 use crate::record::Record;
+use crate::seen::Seen;
 use crate::text;
 use crate::value::Value;
 
@@ -15,14 +18,12 @@ pub(super) const LIST: &[Function] = &[
     Function::converter("Int", &[need("target", Kind::IntLike)], same),
     Function::converter("String", &[need("target", Kind::TextLike)], same),
     Function::converter("Hex", ANY, hex),
-    Function::converter("IsBool", ANY, |call| is(call, |it| matches!(it, Value::Bool(_)))),
-    Function::converter("IsDouble", ANY, |call| is(call, |it| matches!(it, Value::Float(_)))),
-    Function::converter("IsInt", ANY, |call| is(call, |it| matches!(it, Value::Int(_)))),
-    Function::converter("IsList", ANY, |call| {
-        is(call, |it| matches!(it, Value::List(_) | Value::Messages(_)))
-    }),
-    Function::converter("IsMap", ANY, |call| is(call, |it| matches!(it, Value::Map(_)))),
-    Function::converter("IsString", ANY, |call| is(call, |it| matches!(it, Value::String(_)))),
+    Function::asker("IsBool", ANY, |site| is(site, |it| matches!(it, Seen::Bool(_)))),
+    Function::asker("IsDouble", ANY, |site| is(site, |it| matches!(it, Seen::Float(_)))),
+    Function::asker("IsInt", ANY, |site| is(site, |it| matches!(it, Seen::Int(_)))),
+    Function::asker("IsList", ANY, |site| is(site, is_list)),
+    Function::asker("IsMap", ANY, |site| is(site, is_map)),
+    Function::asker("IsString", ANY, |site| is(site, |it| matches!(it, Seen::Text(_)))),
     Function::new("IsRootSpan", &[], Evaluate::Reader(is_root_span))
         .only_in(&[Context::Span, Context::SpanEvent]),
     Function::converter("SpanID", &[need("bytes", Kind::Bytes)], id)
@@ -37,8 +38,25 @@ fn same(call: &Call<'_>) -> Result<Value, RunError> {
     Ok(call.value(0).clone())
 }
 
-fn is(call: &Call<'_>, question: fn(&Value) -> bool) -> Result<Value, RunError> {
-    Ok(Value::Bool(question(call.value(0))))
+fn is(site: &Site<'_>, question: fn(&Seen<'_>) -> bool) -> Result<bool, RunError> {
+    let mut room = Vec::new();
+    Ok(question(&site.see(0, &mut room)?))
+}
+
+fn is_list(it: &Seen<'_>) -> bool {
+    match it {
+        Seen::Stored(value) => matches!(value, AnyValue::Array(_)),
+        Seen::Value(value) => matches!(**value, Value::List(_) | Value::Messages(_)),
+        _ => false,
+    }
+}
+
+fn is_map(it: &Seen<'_>) -> bool {
+    match it {
+        Seen::Stored(value) => matches!(value, AnyValue::Map(_)),
+        Seen::Value(value) => matches!(**value, Value::Map(_)),
+        _ => false,
+    }
 }
 
 fn to_bool(call: &Call<'_>) -> Result<Value, RunError> {

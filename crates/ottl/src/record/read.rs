@@ -48,42 +48,34 @@ impl Record<'_> {
                 let url = self.parts.get(schema_place(path.context)).map(|part| &*part.bytes);
                 Ok(Value::from(String::from_utf8_lossy(url.unwrap_or_default()).into_owned()))
             }
-            shape => {
+            _ => {
                 let Some((inside, number)) = self.locate(path) else { return Ok(Value::Nil) };
-                let value = value(self.holder(path, inside), number, shape);
-                index_value(value, &keys)
+                index_value(self.value_at(path, (inside, number)), &keys)
             }
         }
     }
 
-    /// The text of a path, without a copy, where it is plain text in the record.
-    pub(crate) fn text<'s>(&'s self, path: &Path) -> Option<&'s [u8]> {
-        let (inside, number) = self.locate(path)?;
-        let holder = self.holder(path, inside);
-        let value = match path.entry.shape {
-            Shape::Text => {
-                return Some(field(holder, number).and_then(Field::bytes).unwrap_or_default());
+    fn value_at(&self, path: &Path, (inside, number): (u32, u32)) -> Value {
+        let holder = || self.holder(path, inside);
+        match path.entry.shape {
+            Shape::Messages => Value::Messages(repeated(holder(), number)),
+            shape @ (Shape::Counts | Shape::Doubles | Shape::Varints) => {
+                Value::List(packed(holder(), number, shape))
             }
-            Shape::Any if path.keys.is_empty() => {
-                AnyValue::new(field(holder, number).and_then(Field::bytes)?)
-            }
-            Shape::Attributes => {
-                let [key] = path.keys.as_slice() else { return None };
-                find(holder, number, key.fixed_text()?.as_bytes())?
-            }
-            _ => return None,
-        };
-        if let AnyValue::Str(text) = value { Some(text.as_bytes()) } else { None }
+            shape => value(self.field(path, inside, number), shape),
+        }
     }
 
     /// The attributes that a path leads to, in place.
     pub(crate) fn attributes(&self, path: &Path) -> impl Iterator<Item = (&[u8], AnyValue<'_>)> {
-        let found =
-            self.locate(path).map(|(inside, number)| pairs(self.holder(path, inside), number));
-        found.into_iter().flatten().map(|pair| {
-            let value = field(pair, 2).and_then(Field::bytes).unwrap_or_default();
-            (pair_key(pair), AnyValue::new(value))
-        })
+        let place = self.locate(path);
+        let opened = self.opened(path.context).zip(place);
+        let opened = opened.filter(|(opened, place)| *place == (0, opened.list()));
+        let walked = place.filter(|_| opened.is_none());
+        let walked = walked.map(|(inside, number)| pairs(self.holder(path, inside), number));
+        let read = |(key, value)| (key, AnyValue::new(value));
+        let opened = opened.into_iter().flat_map(|(opened, _)| opened.attributes()).map(read);
+        opened.chain(walked.into_iter().flatten().map(parts))
     }
 
     fn cached(&self, keys: &[Cow<'_, Value>]) -> Result<Value, RunError> {
@@ -96,9 +88,8 @@ impl Record<'_> {
     }
 
     fn attribute_of(&self, path: &Path, key: &str) -> Value {
-        let Some((inside, number)) = self.locate(path) else { return Value::Nil };
-        let found = find(self.holder(path, inside), number, key.as_bytes());
-        found.map(Value::read).unwrap_or_default()
+        let Some(place) = self.locate(path) else { return Value::Nil };
+        self.attribute_at(path, place, key.as_bytes()).map(Value::read).unwrap_or_default()
     }
 
     /// Whether some text among the attributes of a path is longer than `len_max` bytes; none if the
@@ -117,13 +108,16 @@ impl Record<'_> {
     }
 
     fn attribute(&self, path: &Path, keys: &[Cow<'_, Value>]) -> Result<Value, RunError> {
-        let Some((inside, number)) = self.locate(path) else { return Ok(Value::Nil) };
-        let holder = self.holder(path, inside);
+        let Some(place) = self.locate(path) else { return Ok(Value::Nil) };
         let Some((first, rest)) = keys.split_first() else {
-            return Ok(Value::Map(attributes(holder, number)));
+            let entries = self.attributes(path);
+            let read =
+                |(key, value)| (String::from_utf8_lossy(key).into_owned(), Value::read(value));
+            return Ok(Value::Map(entries.map(read).collect()));
         };
         let key = text_key(first)?;
-        let value = find(holder, number, key.as_bytes()).map(Value::read).unwrap_or_default();
+        let value = self.attribute_at(path, place, key.as_bytes());
+        let value = value.map(Value::read).unwrap_or_default();
         if value.is_nil() {
             return Ok(value);
         }
@@ -166,11 +160,6 @@ fn repeated(message: &[u8], number: u32) -> Arc<[Vec<u8>]> {
     found.filter_map(|(_, field)| Some(field.bytes()?.to_vec())).collect()
 }
 
-/// The attributes of a message as a map.
-fn attributes(message: &[u8], number: u32) -> Vec<(String, Value)> {
-    pairs(message, number).map(|pair| (string(pair, 1), pair_value(pair))).collect()
-}
-
 /// The encoded attributes of a message.
 pub(super) fn pairs(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
     let found = fields(message).filter(move |(found, _)| *found == number);
@@ -198,12 +187,8 @@ pub(super) fn pair_key(pair: &[u8]) -> &[u8] {
     parts(pair).0
 }
 
-pub(super) fn pair_value(pair: &[u8]) -> Value {
-    Value::read(parts(pair).1)
-}
-
 /// The first attribute with a key.
-fn find<'m>(message: &'m [u8], number: u32, key: &[u8]) -> Option<AnyValue<'m>> {
+pub(super) fn find<'m>(message: &'m [u8], number: u32, key: &[u8]) -> Option<AnyValue<'m>> {
     pairs(message, number).map(parts).find(|(found, _)| *found == key).map(|(_, value)| value)
 }
 
@@ -212,20 +197,15 @@ pub(super) fn string(message: &[u8], number: u32) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn value(message: &[u8], number: u32, shape: Shape) -> Value {
-    let found = field(message, number);
+fn value(found: Option<Field<'_>>, shape: Shape) -> Value {
     let bytes = || found.and_then(Field::bytes).unwrap_or_default();
     match shape {
         Shape::Any => Value::read(AnyValue::new(bytes())),
         Shape::AnyText => Value::from(text::plain(&Value::read(AnyValue::new(bytes())))),
-        Shape::Text => Value::from(string(message, number)),
+        Shape::Text => Value::from(String::from_utf8_lossy(bytes()).into_owned()),
         Shape::Id(len) => Value::Id(id(bytes(), len)),
         Shape::IdText(len) => Value::from(text::hex(&id(bytes(), len))),
-        Shape::Messages => Value::Messages(repeated(message, number)),
         Shape::Message => Value::Messages(Arc::from([bytes().to_vec()])),
-        Shape::Counts | Shape::Doubles | Shape::Varints => {
-            Value::List(packed(message, number, shape))
-        }
         shape => scalar(found, shape),
     }
 }

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use bessemer_record::Value as Stored;
-use bessemer_record::edit::{Field, Occurrence, edit_occurrences, field, replace_fields};
+use bessemer_record::edit::{Field, Occurrence, Twins, edit_occurrences, field, replace_fields};
 use bessemer_record::value::{encode_any_value, encode_key_value};
 
 use super::keys::set_index;
-use super::read::{KINDS, pair_key, pair_value, pairs, string, text_key};
+use super::read::{KINDS, pair_key, pairs, string, text_key};
 use super::{METRIC_DATA, Record, metric_kind, schema_place};
 use crate::context::Context;
 use crate::error::RunError;
@@ -99,21 +99,40 @@ impl Record<'_> {
             return Ok(());
         };
         let key = text_key(first)?;
-        let holder = self.holder(path, inside);
         let mut value = value;
         if !rest.is_empty() || !value.is_storable() {
-            let present = pairs(holder, number).find(|pair| pair_key(pair) == key.as_bytes());
+            let present = self.attribute_at(path, (inside, number), key.as_bytes());
             if rest.is_empty() && present.is_some() {
                 return Ok(());
             }
             if !rest.is_empty() {
-                let mut whole = present.map_or(Value::Nil, pair_value);
+                let mut whole = present.map_or(Value::Nil, Value::read);
                 set_index(&mut whole, rest, value)?;
                 value = whole;
             }
         }
+        let value = value.into_stored();
+        if let Some(opened) = self.opened_at(path, inside) {
+            let encode = |out: &mut Vec<u8>| encode_any_value(&value, out);
+            let is_changed = opened.set(key.as_bytes(), Twins::Kept, encode);
+            self.edits += u32::from(is_changed);
+            return Ok(());
+        }
+        self.splice_attribute(path, (inside, number), key, &value);
+        Ok(())
+    }
+
+    /// Sets an attribute in a message that is not taken apart.
+    fn splice_attribute(
+        &mut self,
+        path: &Path,
+        (inside, number): (u32, u32),
+        key: &str,
+        value: &Stored,
+    ) {
+        let holder = self.holder(path, inside);
         let mut pair = Vec::with_capacity(key.len() + 32);
-        encode_key_value(key, &value.into_stored(), &mut pair);
+        encode_key_value(key, value, &mut pair);
         let mut message = Vec::with_capacity(holder.len() + pair.len() + 8);
         let mut is_set = false;
         let decide = |found: &[u8]| {
@@ -128,7 +147,6 @@ impl Record<'_> {
             Field::Bytes(&pair).put(number, &mut message);
         }
         self.replace_holder(path.context, inside, message);
-        Ok(())
     }
 
     /// Leaves out the attributes whose keys are not kept; returns whether the path is attributes.
@@ -137,6 +155,10 @@ impl Record<'_> {
         path: &Path,
         is_kept: &dyn Fn(&str) -> bool,
     ) -> bool {
+        if let Some(mut list) = self.own_list(path) {
+            list.retain(is_kept);
+            return true;
+        }
         let Some((inside, number)) = self.attributes_of(path) else { return false };
         let is_out = |pair: &[u8]| !std::str::from_utf8(pair_key(pair)).is_ok_and(is_kept);
         let holder = self.holder(path, inside);
@@ -152,10 +174,16 @@ impl Record<'_> {
     }
 
     /// Puts a message where it was read as the holder of a field.
-    fn replace_holder(&mut self, of: Context, inside: u32, mut message: Vec<u8>) {
-        if inside != 0 {
-            message = replaced(self.message(of), inside, &[], &Contents::Bytes(message));
+    fn replace_holder(&mut self, of: Context, inside: u32, message: Vec<u8>) {
+        if inside == 0 {
+            return self.replace(of, message);
         }
+        if let Some(opened) = self.open(of) {
+            let is_changed = opened.put(inside, &[], Some(Field::Bytes(&message)));
+            self.edits += u32::from(is_changed);
+            return;
+        }
+        let message = replaced(self.message(of), inside, &[], &Contents::Bytes(message));
         self.replace(of, message);
     }
 
@@ -223,16 +251,27 @@ impl Record<'_> {
 
     fn put(&mut self, path: &Path, contents: &Contents, without: &[u32]) {
         let Some((inside, number)) = self.locate(path) else { return };
-        let message = replaced(self.holder(path, inside), number, without, contents);
-        self.replace_holder(path.context, inside, message);
+        let Some(opened) = self.opened_at(path, inside) else {
+            let message = replaced(self.holder(path, inside), number, without, contents);
+            return self.replace_holder(path.context, inside, message);
+        };
+        let is_changed = with_fields(contents, |contents| match contents {
+            [] => opened.put(number, without, None),
+            [content] => opened.put(number, without, Some(*content)),
+            contents => opened.put_all(number, without, contents),
+        });
+        self.edits += u32::from(is_changed);
     }
 }
 
 fn replaced(message: &[u8], number: u32, without: &[u32], contents: &Contents) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len() + 64);
-    let mut put = |contents: &[Field<'_>]| {
-        replace_fields(message, number, without, contents, &mut out);
-    };
+    with_fields(contents, |contents| replace_fields(message, number, without, contents, &mut out));
+    out
+}
+
+/// Hands contents over as fields of a message.
+fn with_fields<R>(contents: &Contents, put: impl FnOnce(&[Field<'_>]) -> R) -> R {
     match contents {
         Contents::Absent => put(&[]),
         Contents::Varint(bits) => put(&[Field::Varint(*bits)]),
@@ -241,10 +280,9 @@ fn replaced(message: &[u8], number: u32, without: &[u32], contents: &Contents) -
         Contents::Bytes(bytes) => put(&[Field::Bytes(bytes)]),
         Contents::Repeated(messages) => {
             let fields: Vec<_> = messages.iter().map(|bytes| Field::Bytes(bytes)).collect();
-            put(&fields);
+            put(&fields)
         }
     }
-    out
 }
 
 /// What a field holds for a value; none if it cannot hold such a value.

@@ -146,10 +146,10 @@ impl Failures {
         conditions: &Conditions,
         draft: &Draft,
         index: usize,
+        now: &Environment,
         scratch: &mut Scratch,
     ) -> bool {
-        let environment = self.environment();
-        conditions.any_for_item(draft, index, &environment, &mut |condition, error| {
+        conditions.any_for_item(draft, index, now, &mut |condition, error| {
             self.take(condition, error, scratch);
         })
     }
