@@ -24,6 +24,8 @@ pub enum Mood {
     Garbage,
     /// Billed, and the answer does not say what was used.
     Unreported,
+    /// No answer while the caller waits, and nothing billed.
+    Hang,
 }
 
 /// The provider; it outlives every process that asks it.
@@ -79,6 +81,11 @@ fn serve(stream: &TcpStream, counts: &Counts, mood: fn(u64) -> Mood) -> std::io:
             answer(stream, status, "application/json", error.to_string().as_bytes())?;
             continue;
         }
+        if mood == Mood::Hang {
+            // Ends with the connection.
+            read(&mut reader)?;
+            return Ok(());
+        }
         let asked: Value = serde_json::from_slice(&body).unwrap();
         let (input, output) = (body.len() as u64 / 3, 20);
         counts.billed.fetch_add(input * INPUT_MICROS + output * OUTPUT_MICROS, SeqCst);
@@ -88,7 +95,7 @@ fn serve(stream: &TcpStream, counts: &Counts, mood: fn(u64) -> Mood) -> std::io:
             Mood::Well if asked["stream"] == true => {
                 events(stream, &path, &asked, (input, output))?;
             }
-            Mood::Well | Mood::Status(_) | Mood::Unreported => {
+            Mood::Well | Mood::Status(_) | Mood::Unreported | Mood::Hang => {
                 let usage = (mood == Mood::Well).then_some((input, output));
                 let text = whole(&path, &asked, usage).to_string();
                 answer(stream, 200, "application/json", text.as_bytes())?;

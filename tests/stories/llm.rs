@@ -134,6 +134,18 @@ fn records_flow_on_local_labels_and_later_ones_are_raised() {
     let standing = &standing["bessemer.processor.classify.all"];
     assert_eq!(standing["providers"][0]["up"], true, "{standing}");
     assert_eq!(standing["spent_today"], "0", "a server of one's own is free");
+    let told = |bessemer: &Bessemer| {
+        let (_, page) = get(bessemer.admin, "/api/v1/events?limit=100&text=template").unwrap();
+        let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+        page["events"].as_array().unwrap().clone()
+    };
+    wait_until(WITHIN, "told", || !told(&bessemer).is_empty());
+    let escalated = told(&bessemer)[0].clone();
+    assert_eq!(escalated["classification"], "critical");
+    let attributes = escalated["attributes"].to_string();
+    for part in ["bessemer.template.escalated", "fire in room", "escalation.count"] {
+        assert!(attributes.contains(part), "{attributes}");
+    }
     let asked = provider.requests();
     let why = why_of(&bessemer, "fire in room 8");
     assert_eq!((&why["tier"], &why["reason"]), (&"llm".into(), &"as I see it".into()), "{why}");
@@ -150,6 +162,45 @@ fn records_flow_on_local_labels_and_later_ones_are_raised() {
         stored.contains(&"critical".to_owned())
     });
     assert_eq!(provider.requests(), asked, "the verdict was kept");
+    assert_eq!(told(&bessemer).len(), 1, "told once, over the restart too");
+}
+
+/// Scenario: records wait for an LLM that does not answer, the process is killed, and the next one meets
+/// an LLM that does.
+/// Promise: what was acknowledged and waited is stored with the class of the verdict; what no LLM is
+/// asked about did not wait.
+#[test]
+fn a_record_that_waits_for_an_llm_survives_a_kill_and_gets_its_verdict() {
+    let _alone = crate::alone();
+    let provider = FakeLlm::start(|number| if number == 0 { Mood::Hang } else { Mood::Well });
+    let http = free_address();
+    let config = classifying(http, &provider).replace("linger ", "wait = \"10m\"\n    linger ");
+    let config = config.replace("model    = \"m\"", "model    = \"m\"\n  timeout  = \"2m\"");
+    let mut bessemer = Bessemer::new(config);
+    bessemer.start();
+    let stored = |bessemer: &Bessemer, text: &str| {
+        let path = format!("/api/v1/events?limit=100&text={text}");
+        let (_, page) = get(bessemer.admin, &path).unwrap();
+        let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+        let events = page["events"].as_array().unwrap().clone();
+        events.iter().map(|one| one["classification"].as_str().unwrap().to_owned()).collect()
+    };
+    send(http, "fire in hall 7");
+    send(http, "attack repelled in hall 7");
+    wait_until(WITHIN, "stored", || {
+        let classes: Vec<String> = stored(&bessemer, "attack");
+        classes == ["critical"]
+    });
+    wait_until(WITHIN, "asked", || provider.requests() == 1);
+    let waits: Vec<String> = stored(&bessemer, "fire");
+    assert!(waits.is_empty(), "{waits:?}");
+    bessemer.kill();
+    bessemer.start();
+    wait_until(WITHIN, "stored with its verdict", || {
+        let classes: Vec<String> = stored(&bessemer, "fire");
+        classes == ["critical"]
+    });
+    assert_eq!(bessemer.stop(), 0);
 }
 
 /// Scenario: an operator corrects a class, the process is killed, and `train` reads the export.

@@ -10,6 +10,7 @@
 
 mod correct;
 mod encode;
+mod escalate;
 pub mod explain;
 mod judge;
 mod keeper;
@@ -17,6 +18,7 @@ mod raise;
 mod services;
 mod sets;
 mod settings;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +26,9 @@ use std::sync::Arc;
 use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::read;
 use bessemer_pipeline::metrics::{ClassLabels, Counter};
+use bessemer_pipeline::receiver::Receiver;
 use bessemer_pipeline::services::Report;
+use bessemer_pipeline::stateful::HELD;
 use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step, catalog::BuildError};
 use bessemer_record::value::AnyValue;
 use bessemer_record::{Draft, Signal};
@@ -36,12 +40,13 @@ use crate::scan::Scan;
 use correct::Corrections;
 use encode::{Encoder, FIRM, Label, RuleLabels};
 use explain::Explainer;
-use judge::Judge;
+use judge::{Judge, Judged, Subject};
 use keeper::Keeper;
-use raise::Raiser;
+use raise::{Ask, Raiser};
 use services::{OTHERS, Services};
 use sets::Hits;
 pub use settings::{AttributeNames, DefaultLabel, ModelSettings, Settings, TemplateSettings};
+use wait::{Load, Turn, Waiting};
 
 /// A block that loads.
 pub const EXAMPLE: &str = r#"bessemer.processor.classify "example" {
@@ -86,11 +91,25 @@ struct Classify {
 /// Builds the processor.
 pub fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    Ok(Built::Step(step(&settings, context)?))
+    let classify = classify(&settings, context)?;
+    let Some((llm, wait)) = settings.llm.as_ref().and_then(|llm| Some((llm, llm.wait?))) else {
+        return Ok(Built::Step(classify));
+    };
+    let judge = classify.keeper.as_ref().map(|keeper| Arc::clone(&keeper.judge));
+    let Some(asker) = judge.and_then(|judge| judge.asker()) else {
+        return Ok(Built::Step(classify));
+    };
+    let waiting = Waiting::new(classify, asker, wait.0, llm.wait_records_max);
+    Ok(Built::Stateful(Arc::new(waiting)))
 }
 
 /// The processor as a step of a program.
 pub fn step(settings: &Settings, context: &Context) -> Result<Arc<dyn Step>, SettingsError> {
+    Ok(classify(settings, context)?)
+}
+
+/// The processor, with what it publishes.
+fn classify(settings: &Settings, context: &Context) -> Result<Arc<Classify>, SettingsError> {
     let classify = Arc::new(Classify::new(settings, context)?);
     let hits: Arc<dyn Report> = Arc::clone(&classify.hits) as Arc<dyn Report>;
     context.services.publish_report("rules", &context.id, hits);
@@ -214,6 +233,11 @@ struct Labelling<'a> {
     counts: [u64; 3],
     /// Records by the number of the rule that labelled them.
     by_rule: Vec<u64>,
+    turn: Turn<'a>,
+    /// When the batch came, nanoseconds since the Unix epoch.
+    now: u64,
+    /// What is held.
+    load: Load,
 }
 
 impl Labelling<'_> {
@@ -229,7 +253,13 @@ impl Labelling<'_> {
             Some(judge) if judge.has_templates() || rules.overruled_above < FIRM => {
                 let own = draft.body(item);
                 let body = if own.is_empty() { folded } else { own };
-                judge.label(draft.tails(), (body, severity), rules, self.buffer)
+                let is_first = self.turn.is_first();
+                let subject = Subject { body, severity, rules, is_first };
+                let Judged { label, ask } = judge.label(draft.tails(), subject, self.buffer);
+                if let Some(ask) = ask {
+                    self.open(judge, ask, draft, item);
+                }
+                label
             }
             _ => rules,
         };
@@ -243,10 +273,44 @@ impl Labelling<'_> {
             *count += 1;
         }
     }
+
+    /// What becomes of a record whose label an LLM may yet raise.
+    fn open(&mut self, judge: &Judge, ask: &Ask, draft: &mut Draft, item: usize) {
+        match &mut self.turn {
+            Turn::Look(awaited) => {
+                if judge.is_asked(ask) {
+                    awaited.insert(ask.template());
+                }
+            }
+            Turn::Hold(room) => {
+                let bytes = draft.item_bytes(item).len();
+                let is_held = judge.is_asked(ask) && room.takes(self.load, bytes);
+                if let Some(one) = draft.items_mut().get_mut(item).filter(|_| is_held) {
+                    one.route = HELD;
+                    self.load.add(bytes);
+                } else {
+                    ask.send(self.now);
+                }
+            }
+            Turn::Pass | Turn::Release => ask.send(self.now),
+        }
+    }
 }
 
 impl Step for Classify {
     fn run(&self, draft: &mut Draft, scratch: &mut Scratch) {
+        let _load = self.label(draft, scratch, Turn::Pass);
+    }
+
+    fn speaker(&self) -> Option<Box<dyn Receiver>> {
+        let keeper = self.keeper.as_ref()?;
+        Some(Box::new(keeper.speaker()?))
+    }
+}
+
+impl Classify {
+    /// Labels all records of a batch; says what of it is held.
+    fn label(&self, draft: &mut Draft, scratch: &mut Scratch, turn: Turn<'_>) -> Load {
         draft.texts_lowercase(STRUCTURED_BYTES_MAX, &mut scratch.folded);
         let judge = self.judge(draft);
         let mut labelling = Labelling {
@@ -256,6 +320,9 @@ impl Step for Classify {
             services: self.services.of_resources(draft),
             counts: [0; 3],
             by_rule: vec![0; self.rules.len() + 1],
+            turn,
+            now: self.keeper.as_ref().map_or(0, Keeper::now),
+            load: Load::default(),
         };
         let mut next = 0;
         if let Some(scan) = &self.scan {
@@ -273,13 +340,17 @@ impl Step for Classify {
         for quiet in next..draft.len() {
             labelling.item(draft, quiet, &[], scratch.folded.body(quiet));
         }
-        for (counter, count) in self.counters.iter().zip(labelling.counts) {
-            counter.inc_by(count);
+        let Labelling { counts, by_rule, turn, load, now, .. } = labelling;
+        if turn.is_first() {
+            for (counter, count) in self.counters.iter().zip(counts) {
+                counter.inc_by(count);
+            }
+            self.hits.add(&by_rule);
         }
-        self.hits.add(&labelling.by_rule);
         if let Some(keeper) = &self.keeper {
-            keeper.store_when_due();
+            keeper.store_when_due(now);
         }
+        load
     }
 }
 

@@ -10,6 +10,7 @@ pub mod ask;
 pub mod breaker;
 pub mod components;
 pub mod engine;
+pub mod escalations;
 pub mod failure;
 #[cfg(test)]
 mod fake;

@@ -160,6 +160,22 @@ pub enum Built {
 }
 
 impl Built {
+    /// What puts records of the component's own into the pipeline behind it.
+    pub(crate) fn speaker(&self) -> Option<Box<dyn Receiver>> {
+        match self {
+            Self::Step(step) => step.speaker(),
+            Self::Stateful(stage) => stage.speaker(),
+            Self::Receiver { .. }
+            | Self::Route(_)
+            | Self::Derive(_)
+            | Self::Gate(_)
+            | Self::Assembly(..)
+            | Self::Exporter { .. }
+            | Self::Pipeline
+            | Self::Extension { .. } => None,
+        }
+    }
+
     /// The endpoints on which it will listen.
     pub fn listens(&self) -> &[String] {
         match self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bessemer_net::body::Encoded;
-use bessemer_record::{CheckError, Signal};
+use bessemer_record::{CheckError, Signal, Tails};
 use bessemer_runtime::Permit;
 use bytes::Bytes;
 use schemars::JsonSchema;
@@ -77,7 +77,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// When to come back; never, if it is of no use.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Overloaded { retry_after, .. } | Self::Unavailable { retry_after, .. } => {
                 Some(*retry_after)
@@ -211,6 +211,17 @@ impl Outlet {
         inner.hub.count_processed(processed.records);
         processed.after.run();
         Ok(processed.records)
+    }
+
+    /// Puts records that a processor made beside those that passed it into the journal, all or none.
+    pub async fn say(&self, made: &[Made]) -> Result<(), Refusal> {
+        self.put(made, [0; 3]).await
+    }
+
+    /// The sets of attributes that the programs behind can add.
+    pub(crate) fn tails(&self) -> Arc<Tails> {
+        let program = self.inner.programs.iter().flatten().next();
+        program.map_or_else(Tails::none, |program| Arc::clone(&program.tails))
     }
 
     /// Puts what a stage made of records, counted by signal, into the journal: all of it or nothing,

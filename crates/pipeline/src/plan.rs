@@ -56,7 +56,8 @@ pub struct Plan {
     pub sinks: Vec<String>,
     /// How each exporter assembles, by position.
     pub assemblies: Vec<Assembly>,
-    /// Programs of each receiver and of each stage with memory, by signal slot.
+    /// Programs of each receiver, of each stage with memory and of each step that makes records, by
+    /// signal slot.
     pub programs: BTreeMap<String, [Option<Arc<Program>>; 3]>,
 }
 
@@ -82,7 +83,8 @@ impl Plan {
             programs: BTreeMap::new(),
         };
         for (id, component) in built {
-            if matches!(component, Built::Receiver { .. } | Built::Stateful(_)) {
+            let sends = matches!(component, Built::Receiver { .. } | Built::Stateful(_));
+            if sends || component.speaker().is_some() {
                 let programs = plan.sender(graph, built, id, limits, tails)?;
                 plan.programs.insert(id.clone(), programs);
             }

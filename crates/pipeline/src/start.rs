@@ -22,6 +22,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::outlet::{Ack, Outlet};
 use crate::plan::Plan;
+use crate::receiver::Receiver;
 use crate::stateful::Stateful;
 use crate::status::{Health, Status};
 
@@ -89,6 +90,7 @@ impl Engine {
         plan: Plan,
         parts: Parts,
     ) -> Result<Self, EngineError> {
+        let speakers = speakers(&plan, &readers, &parts.built);
         debug_assert_eq!(readers.len(), plan.sinks.len(), "one reader for each sink");
         let (handles, queues): (Vec<SinkHandle>, Vec<Queues>) =
             plan.sinks.iter().map(|_| memory_queue()).unzip();
@@ -128,6 +130,7 @@ impl Engine {
             }
         }
         engine.start_readers(&plan, readers, queues, &parts);
+        engine.start_speakers(&plan, speakers).await?;
         engine.start_receivers(&plan, parts.built).await?;
         engine.observe();
         Ok(engine)
@@ -195,6 +198,16 @@ impl Engine {
         self.exporters.spawn(Worker::new(source, Arc::new(tries), assembly, ordered).run());
     }
 
+    async fn start_speakers(&self, plan: &Plan, speakers: Speakers) -> Result<(), EngineError> {
+        for (id, speaker) in speakers {
+            let programs = plan.programs.get(&id).cloned().unwrap_or_default();
+            let ack = (Ack::Disk, Duration::ZERO);
+            let outlet = Outlet::new(&id, ack, programs, Arc::clone(&self.hub));
+            speaker.start(outlet, self.receivers.clone()).await?;
+        }
+        Ok(())
+    }
+
     async fn start_receivers(
         &self,
         plan: &Plan,
@@ -233,6 +246,18 @@ impl Reader {
             }
         }
     }
+}
+
+type Speakers = Vec<(String, Box<dyn Receiver>)>;
+
+/// What puts records into the pipeline behind a processor, by its id.
+fn speakers(plan: &Plan, readers: &Readers, built: &BTreeMap<String, Built>) -> Speakers {
+    let stages = plan.sinks.iter().zip(readers).filter_map(|(id, reader)| match reader {
+        Reader::Stage(stage) => Some((id.clone(), stage.speaker()?)),
+        Reader::Exporter(..) => None,
+    });
+    let steps = built.iter().filter_map(|(id, built)| Some((id.clone(), built.speaker()?)));
+    stages.chain(steps).collect()
 }
 
 /// Exporters and stages in the order of their route bits.

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use bessemer_journal::Lane;
-use bessemer_record::{Draft, Signal};
+use bessemer_record::{Draft, Signal, Tails};
+use bessemer_runtime::BoxFuture;
 use bytes::Bytes;
 
 use crate::exporter::Part;
 use crate::meta::Meta;
+use crate::receiver::Receiver;
 use crate::step::{Route, Scratch};
 
 /// The route of a record that is held.
@@ -31,8 +33,13 @@ pub trait Stateful: Send + Sync + 'static {
     /// How long a record is held at most.
     fn interval(&self) -> Duration;
 
-    /// A holding with nothing in it.
-    fn hold(&self) -> Box<dyn Holding>;
+    /// A holding with nothing in it; `tails` are the sets of attributes of the programs.
+    fn hold(&self, tails: &Arc<Tails>) -> Box<dyn Holding>;
+
+    /// The same as [`Step::speaker`](crate::step::Step::speaker).
+    fn speaker(&self) -> Option<Box<dyn Receiver>> {
+        None
+    }
 }
 
 /// What a stage holds since it last sent something on. One task owns it.
@@ -46,6 +53,12 @@ pub trait Holding: Send + Sync + 'static {
     /// Bytes of memory it takes; the engine empties it well below
     /// [`HELD_BYTES_MAX`](crate::delivery::hold::HELD_BYTES_MAX) and one part.
     fn bytes(&self) -> usize;
+
+    /// Completes when what is held need not be held any longer, though the interval is not over.
+    /// Asked anew after each part.
+    fn ready(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
 
     /// What stands for everything that was taken; nothing is held afterwards. Nothing, if nothing is
     /// held.

@@ -4,6 +4,8 @@ use bessemer_record::draft::Folded;
 use bessemer_record::{Draft, Signal};
 use bytes::Bytes;
 
+use crate::receiver::Receiver;
+
 /// Buffers that steps reuse from batch to batch; one per worker thread.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -49,6 +51,12 @@ impl std::fmt::Debug for After {
 pub trait Step: Send + Sync + 'static {
     /// Reads and edits the draft in place.
     fn run(&self, draft: &mut Draft, scratch: &mut Scratch);
+
+    /// What puts records of the step's own into the pipeline behind it, where it makes some beside
+    /// those that pass; it is started as a receiver is.
+    fn speaker(&self) -> Option<Box<dyn Receiver>> {
+        None
+    }
 }
 
 /// A processor that chooses among named sets of pipelines for each record.

@@ -10,13 +10,15 @@ use bessemer_config::{Edge, Graph, Location};
 use bessemer_journal::RealDisk;
 use bessemer_net::body::Encoding;
 use bessemer_pipeline::catalog::QueueSettings;
+use bessemer_pipeline::metrics::component;
 use bessemer_pipeline::outlet::Ack;
+use bessemer_pipeline::stateful::Lane;
 use bessemer_pipeline::{
-    Built, Delivery, Engine, Exporter, Incoming, Meta, Metrics, Options, Outlet, Parts, Plan,
-    Receiver, Retention, StartError, Verdict,
+    Built, Delivery, Engine, Exporter, Incoming, Made, Meta, Metrics, Options, Outlet, Parts, Plan,
+    Receiver, Retention, Scratch, StartError, Step, Verdict,
 };
 use bessemer_record::view::LogsView;
-use bessemer_record::{Limits, Signal, Tails, json};
+use bessemer_record::{Draft, Limits, Signal, Tails, json};
 use bessemer_runtime::{BoxFuture, Random, SystemClock, SystemRandom, Tasks};
 use parking_lot::Mutex;
 use proptest::prelude::*;
@@ -149,13 +151,24 @@ async fn engine(
         let (from, to, at) = ("in".to_owned(), (*id).to_owned(), Location::nowhere());
         graph.edges.push(Edge { from, signal: Signal::Logs, to, at });
     }
-    let plan = Plan::compile(&graph, &built, &Limits::default(), &Tails::none()).unwrap();
+    let (engine, _) = start(storage, built, &graph).await;
+    (engine, outlet.await.unwrap())
+}
+
+/// The engine of a graph, and its counters.
+async fn start(
+    storage: &std::path::Path,
+    built: BTreeMap<String, Built>,
+    graph: &Graph,
+) -> (Engine, Arc<Metrics>) {
+    let plan = Plan::compile(graph, &built, &Limits::default(), &Tails::none()).unwrap();
+    let metrics = Arc::new(Metrics::default());
     let parts = Parts {
         built,
         disk: Arc::new(RealDisk),
         clock: Arc::new(SystemClock::default()),
         random: Arc::new(SystemRandom::seeded(1)),
-        metrics: Arc::new(Metrics::default()),
+        metrics: Arc::clone(&metrics),
         config_hash: 7,
         options: Options {
             storage: storage.to_owned(),
@@ -166,8 +179,7 @@ async fn engine(
             retention: Retention::default(),
         },
     };
-    let engine = Engine::start(plan, parts).await.unwrap();
-    (engine, outlet.await.unwrap())
+    (Engine::start(plan, parts).await.unwrap(), metrics)
 }
 
 /// Waits until a destination took or refused every id; the ones in its dead-letter log.
@@ -258,24 +270,7 @@ fn an_unchanged_batch_keeps_the_encoding_it_arrived_in() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let plan = Plan::compile(&graph, &built, &Limits::default(), &Tails::none()).unwrap();
-        let parts = Parts {
-            built,
-            disk: Arc::new(RealDisk),
-            clock: Arc::new(SystemClock::default()),
-            random: Arc::new(SystemRandom::seeded(1)),
-            metrics: Arc::new(Metrics::default()),
-            config_hash: 7,
-            options: Options {
-                storage: folder.path().to_owned(),
-                journal_bytes_max: 64 << 20,
-                journal_alert_percent: 90,
-                sync: false,
-                keys: None,
-                retention: Retention::default(),
-            },
-        };
-        let engine = Engine::start(plan, parts).await.unwrap();
+        let (engine, _) = start(folder.path(), built, &graph).await;
         let encoded = bessemer_net::body::Encoded {
             encoding: Encoding::Gzip,
             bytes: bytes::Bytes::from_static(b"as it came"),
@@ -285,4 +280,57 @@ fn an_unchanged_batch_keeps_the_encoding_it_arrived_in() {
         assert_eq!(*seen.lock(), Some(Encoding::Gzip));
         engine.drain(Duration::from_secs(5)).await;
     });
+}
+
+/// A step that changes nothing, and whose outlet the test has.
+struct Voice(Arc<Mutex<Option<oneshot::Sender<Outlet>>>>);
+
+impl Step for Voice {
+    fn run(&self, _: &mut Draft, _: &mut Scratch) {}
+
+    fn speaker(&self) -> Option<Box<dyn Receiver>> {
+        Some(Box::new(Self(Arc::clone(&self.0))))
+    }
+}
+
+impl Receiver for Voice {
+    fn start(
+        self: Box<Self>,
+        outlet: Outlet,
+        tasks: Tasks,
+    ) -> BoxFuture<'static, Result<(), StartError>> {
+        Box::new(Door(self.0.lock().take().unwrap())).start(outlet, tasks)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_step_says_of_its_own_goes_where_its_records_go_and_is_counted() {
+    let moody = Moody::new(1, 0);
+    let (door, outlet) = oneshot::channel();
+    let (mouth, voice) = oneshot::channel();
+    let receiver: Box<dyn Receiver> = Box::new(Door(door));
+    let receiver =
+        Built::Receiver { receiver, ack: Ack::Disk, ack_timeout: PATIENT, listens: Vec::new() };
+    let exporter: Arc<dyn Exporter> = Arc::new(Handle(Arc::clone(&moody)));
+    let exporter = Built::Exporter { exporter, queue: QueueSettings::default() };
+    let step = Built::Step(Arc::new(Voice(Arc::new(Mutex::new(Some(mouth))))));
+    let built = [("in", receiver), ("step", step), ("a", exporter)];
+    let built = built.map(|(id, built)| (id.to_owned(), built)).into();
+    let mut graph = Graph::default();
+    for (from, to) in [("in", "step"), ("step", "a")] {
+        let (from, to, at) = (from.to_owned(), to.to_owned(), Location::nowhere());
+        graph.edges.push(Edge { from, signal: Signal::Logs, to, at });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, metrics) = start(folder.path(), built, &graph).await;
+    assert_eq!(outlet.await.unwrap().send(incoming(1..3)).await, Ok(2));
+    let (signal, lane, meta) = (Signal::Logs, Lane::Urgent, Meta::default());
+    let made = Made { signal, lane, bytes: request(3..4), meta };
+    assert_eq!(voice.await.unwrap().say(&[made]).await, Ok(()));
+    assert!(settled(&engine, "a", &moody, 1..4).await.is_empty());
+    let mut taken = moody.taken.lock().clone();
+    taken.sort_unstable();
+    assert_eq!(taken, [1, 2, 3]);
+    assert_eq!(metrics.generated.get_or_create_owned(&component("step")).get(), 1);
+    engine.drain(Duration::from_secs(5)).await;
 }

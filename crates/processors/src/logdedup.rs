@@ -19,7 +19,7 @@ use bessemer_ottl::{Conditions, Context as Ottl, Functions};
 use bessemer_pipeline::catalog::{BuildError, read};
 use bessemer_pipeline::stateful::{HELD, PASSES};
 use bessemer_pipeline::{Built, Context, Holding, Scratch, SettingsError, Stateful};
-use bessemer_record::Draft;
+use bessemer_record::{Draft, Tails};
 
 use crate::filter::conditions::{self, ErrorMode, Failures};
 use held::{Held, Rules};
@@ -87,7 +87,7 @@ impl Stateful for LogDedup {
         self.interval
     }
 
-    fn hold(&self) -> Box<dyn Holding> {
+    fn hold(&self, _: &Arc<Tails>) -> Box<dyn Holding> {
         Box::new(Held::new(Arc::clone(&self.rules)))
     }
 }

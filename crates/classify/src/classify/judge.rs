@@ -18,11 +18,12 @@ use parking_lot::Mutex;
 
 use super::encode::{Encoder, FIRM, Label, Said};
 use super::explain::Opinion;
-use super::raise::{Ask, Raiser};
+use super::raise::{Ask, Raiser, Span};
 use super::settings::{AttributeNames, ModelSettings, TemplateSettings};
 use crate::cell::LabelCell;
 use crate::class::Class;
-use crate::llm::{self, Local, Redacted, Verdict};
+use crate::llm::escalations::Escalations;
+use crate::llm::{self, Asker, Local, Redacted, Verdict};
 use crate::memo::{Memo, NUMBER_MAX};
 use crate::model::sign::{KeyError, PublicKey};
 use crate::model::text::TEXT_BYTES_MAX;
@@ -49,6 +50,31 @@ struct Known {
     template: Option<TemplateId>,
     /// The label that an operator set instead.
     corrected: LabelCell,
+}
+
+/// A log record to be labelled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) body: &'a [u8],
+    pub(super) severity: u8,
+    /// What the rules say of it.
+    pub(super) rules: Label,
+    /// Whether it is counted.
+    pub(super) is_first: bool,
+}
+
+/// A label, and what an LLM may be asked about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged<'a> {
+    pub(super) label: Label,
+    /// Where no verdict is there yet.
+    pub(super) ask: Option<&'a Ask>,
+}
+
+impl Judged<'_> {
+    fn settled(label: Label) -> Self {
+        Self { label, ask: None }
+    }
 }
 
 /// A label may be shared by all records for which these agree.
@@ -121,14 +147,14 @@ impl Judge {
         Arc::ptr_eq(self.home.get_or_init(|| Arc::clone(tails)), tails)
     }
 
-    /// The label of a body; `rules` is what the rules say of it.
+    /// The label of a record.
     pub(super) fn label(
         &self,
         tails: &Tails,
-        (body, severity): (&[u8], u8),
-        rules: Label,
+        subject: Subject<'_>,
         buffer: &mut Vec<u8>,
-    ) -> Label {
+    ) -> Judged<'_> {
+        let Subject { body, severity, rules, is_first } = subject;
         let body = head(body);
         let hash = self.memo.hash(body, beside(severity, rules));
         let number = self.memo.get(hash).or_else(|| {
@@ -136,18 +162,49 @@ impl Judge {
             self.memo.put(hash, number);
             Some(number)
         });
-        let Some(known) = number.and_then(|number| self.known(number)) else { return rules };
-        let count = known.seen.fetch_add(1, Ordering::Relaxed);
+        let Some(known) = number.and_then(|number| self.known(number)) else {
+            return Judged::settled(rules);
+        };
+        let count = known.seen.fetch_add(u64::from(is_first), Ordering::Relaxed);
         if let Some((class, tail)) = known.corrected.get(tails) {
-            return Label { class, tail, rule: 0, ..known.label };
+            return Judged::settled(Label { class, tail, rule: 0, ..known.label });
         }
         match (&self.raiser, &known.ask) {
             (Some(raiser), Some(ask)) => {
                 let text = || self.learned.lock().templates.as_ref()?.text_of(known.template?);
-                raiser.label(tails, ask, known.label, count, text)
+                let (label, is_open) = raiser.label(tails, ask, known.label, count, text);
+                Judged { label, ask: is_open.then_some(ask) }
             }
-            _ => known.label,
+            _ => Judged::settled(known.label),
         }
+    }
+
+    /// Whether an LLM is being asked now.
+    pub(super) fn is_asked(&self, ask: &Ask) -> bool {
+        self.raiser.as_ref().is_some_and(|own| own.tier.asker.is_pending(ask.template()))
+    }
+
+    /// The records of a template that went on with a label that an LLM may raise.
+    pub(super) fn sent(&self, template: llm::TemplateId) -> Span {
+        let asks =
+            self.known.iter().map_while(OnceLock::get).filter_map(|known| known.ask.as_ref());
+        let own = asks.filter(|ask| ask.template() == template);
+        own.fold(Span::default(), |all, ask| all.and(ask.sent()))
+    }
+
+    /// The way to the LLMs.
+    pub(super) fn asker(&self) -> Option<Asker> {
+        self.raiser.as_ref().map(|raiser| raiser.tier.asker.clone())
+    }
+
+    /// Templates that an LLM raised.
+    pub(super) fn escalations(&self) -> Option<Arc<Escalations>> {
+        self.raiser.as_ref().map(|raiser| Arc::clone(&raiser.tier.escalations))
+    }
+
+    /// Names of the attributes of a label.
+    pub(super) fn names(&self) -> &AttributeNames {
+        &self.names
     }
 
     fn known(&self, number: u16) -> Option<&Known> {

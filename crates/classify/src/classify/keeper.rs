@@ -10,6 +10,7 @@ use bessemer_pipeline::services::Report;
 use bessemer_pipeline::{Context, State};
 use bessemer_runtime::Clock;
 
+use super::escalate::Speaker;
 use super::judge::Judge;
 
 /// How often templates are stored at most.
@@ -51,12 +52,22 @@ impl Keeper {
         keeper
     }
 
+    /// The time, in nanoseconds since the Unix epoch.
+    pub(super) fn now(&self) -> u64 {
+        self.clock.unix_nanos()
+    }
+
+    /// What tells of raised templates.
+    pub(super) fn speaker(&self) -> Option<Speaker> {
+        Speaker::of(&self.judge, &self.component, &self.clock)
+    }
+
     /// Stores what is new when it is time; one of several workers does.
-    pub(super) fn store_when_due(&self) {
+    pub(super) fn store_when_due(&self, now: u64) {
         if !self.judge.has_templates() {
             return;
         }
-        let (now, due) = (self.clock.unix_nanos(), self.due.load(Ordering::Relaxed));
+        let due = self.due.load(Ordering::Relaxed);
         let next = now.saturating_add(STORE_NANOS);
         let order = Ordering::Relaxed;
         if now >= due && self.due.compare_exchange(due, next, order, order).is_ok() {

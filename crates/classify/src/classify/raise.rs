@@ -1,8 +1,8 @@
 //! Labels that an LLM raises: of templates that rules and the model are unsure of.
 //!
-//! A record never waits. The first record of such a template puts a question and goes on with the
-//! local label; once a verdict is there, further records get its class if it is higher. A verdict
-//! that came into memory moves a number, so a record whose number is the same costs two loads.
+//! Nothing here waits. The first record of such a template puts a question and gets the local label;
+//! once a verdict is there, further records get its class if it is higher. A verdict that came into
+//! memory moves a number, so a record whose number is the same costs two loads.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,10 +31,34 @@ pub(super) struct Ask {
     forgets: AtomicU64,
     is_judged: AtomicBool,
     raised: LabelCell,
+    sent: Sent,
     degraded: OnceLock<Label>,
 }
 
 impl Ask {
+    /// Which template it is about.
+    pub(super) fn template(&self) -> TemplateId {
+        self.template
+    }
+
+    /// A record goes on with the local label.
+    pub(super) fn send(&self, now: u64) {
+        if self.sent.count.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.sent.first.store(now, Ordering::Relaxed);
+        }
+        self.sent.last.store(now, Ordering::Relaxed);
+    }
+
+    /// The records that went on with the local label.
+    pub(super) fn sent(&self) -> Span {
+        let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
+        Span {
+            count: load(&self.sent.count),
+            first: load(&self.sent.first),
+            last: load(&self.sent.last),
+        }
+    }
+
     pub(super) fn new(template: u64, base: &[(String, Value)], local: Local) -> Self {
         Self {
             template: TemplateId(template),
@@ -44,7 +68,38 @@ impl Ask {
             forgets: AtomicU64::new(0),
             is_judged: AtomicBool::new(false),
             raised: LabelCell::default(),
+            sent: Sent::default(),
             degraded: OnceLock::new(),
+        }
+    }
+}
+
+/// Records that went on with a label that an LLM may yet raise.
+#[derive(Debug, Default)]
+struct Sent {
+    count: AtomicU64,
+    first: AtomicU64,
+    last: AtomicU64,
+}
+
+/// How many these were, and from when to when, in nanoseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Span {
+    pub(super) count: u64,
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+impl Span {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        if self.count == 0 || other.count == 0 {
+            return if self.count == 0 { other } else { self };
+        }
+        Self {
+            count: self.count + other.count,
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
         }
     }
 }
@@ -67,7 +122,8 @@ impl Raiser {
         class < Class::Critical && confidence < self.below
     }
 
-    /// The label of the `count`th record; `text` is that of its template.
+    /// The label of the `count`th record, and whether a verdict may yet raise it; `text` is that of
+    /// its template.
     pub(super) fn label(
         &self,
         tails: &Tails,
@@ -75,7 +131,7 @@ impl Raiser {
         label: Label,
         count: u64,
         text: impl FnOnce() -> Option<String>,
-    ) -> Label {
+    ) -> (Label, bool) {
         let now = self.tier.verdicts.generation() + 1;
         let is_news = ask.looked.swap(now, Ordering::Relaxed) != now;
         let is_judged = || ask.is_judged.load(Ordering::Relaxed);
@@ -83,12 +139,13 @@ impl Raiser {
             self.look(tails, ask, text);
         }
         if let Some((class, tail)) = ask.raised.get(tails) {
-            return Label { class, tail, rule: 0, ..label };
+            return (Label { class, tail, rule: 0, ..label }, false);
         }
-        if !is_judged() && self.tier.degraded.holds("") {
-            return self.degraded(tails, ask, label);
+        let is_open = !is_judged();
+        if is_open && self.tier.degraded.holds("") {
+            return (self.degraded(tails, ask, label), true);
         }
-        label
+        (label, is_open)
     }
 
     fn look(&self, tails: &Tails, ask: &Ask, text: impl FnOnce() -> Option<String>) {

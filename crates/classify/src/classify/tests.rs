@@ -333,8 +333,12 @@ fn templates_are_kept_over_a_restart() {
         let before = judge.templates(10);
         let rules = Label { overruled_above: 0.0, ..classify.default };
         let tails = std::mem::take(&mut *context.tails.lock()).build();
-        judge.label(&tails, (b"belt 4 is slow", 9), rules, &mut Vec::new());
-        judge.label(&tails, (b"belt 5 is slow", 9), rules, &mut Vec::new());
+        let label = |body: &[u8]| {
+            let subject = Subject { body, severity: 9, rules, is_first: true };
+            judge.label(&tails, subject, &mut Vec::new());
+        };
+        label(b"belt 4 is slow");
+        label(b"belt 5 is slow");
         before
     };
     assert_eq!(count(), []);

@@ -158,6 +158,11 @@ impl Asker {
             && !waiting.resting.contains_key(&template)
     }
 
+    /// Whether a question about `template` waits or is being asked.
+    pub fn is_pending(&self, template: TemplateId) -> bool {
+        self.inner.waiting.lock().pending.contains(&template)
+    }
+
     /// Queues a question; never waits.
     pub fn offer(&self, question: Question) -> Offered {
         let mut waiting = self.inner.waiting.lock();

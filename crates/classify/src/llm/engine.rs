@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::ask::{Asker, Question, TemplateId, Verdict};
+use super::escalations::{Escalation, Escalations};
 use super::member::{Member, Miss};
 use super::prompt::{Fences, Prompt, QUESTIONS_MAX};
 use super::provider::Answered;
@@ -61,6 +62,7 @@ pub struct Engine {
     fences: Fences,
     flights: Flights<Key>,
     degraded: Arc<Degraded>,
+    escalations: Option<Arc<Escalations>>,
     clock: Arc<dyn Clock>,
     metrics: LlmMetrics,
 }
@@ -133,7 +135,19 @@ impl Engine {
     ) -> Self {
         members.sort_by_key(|member| member.terms().priority);
         let (flights, degraded) = (Flights::new(FLIGHTS_MAX), Arc::default());
-        Self { plan, asker, caches, purse, members, fences, flights, degraded, clock, metrics }
+        Self {
+            plan,
+            asker,
+            caches,
+            purse,
+            members,
+            fences,
+            flights,
+            degraded,
+            escalations: None,
+            clock,
+            metrics,
+        }
     }
 
     /// Whose budget is spent, shared with whoever labels records.
@@ -145,6 +159,12 @@ impl Engine {
     #[must_use]
     pub fn with_degraded(self, degraded: Arc<Degraded>) -> Self {
         Self { degraded, ..self }
+    }
+
+    /// Tells of templates that are raised.
+    #[must_use]
+    pub fn with_escalations(self, escalations: Arc<Escalations>) -> Self {
+        Self { escalations: Some(escalations), ..self }
     }
 
     /// Works until `tasks` is cancelled; then takes no further question.
@@ -237,13 +257,16 @@ impl Engine {
         let found = self.caches.find(&keys).await;
         let mut open = Vec::new();
         let mut settled = Vec::new();
+        let mut raised = Vec::new();
         for ((question, (template, key)), known) in questions.into_iter().zip(keys).zip(found) {
+            raised.extend(known.as_ref().and_then(|known| self.escalation(&question, known)));
             let flight = if known.is_some() { None } else { self.flights.lead(&key) };
             match flight {
                 Some(flight) => open.push(Open { question, key, _flight: flight }),
                 None => settled.push(template),
             }
         }
+        self.escalate(raised).await;
         self.count("known", settled.len());
         self.asker.settle(settled);
         open
@@ -288,6 +311,21 @@ impl Engine {
         None
     }
 
+    fn escalation(&self, question: &Question, verdict: &Verdict) -> Option<Escalation> {
+        Escalation::of(question, verdict, self.clock.unix_nanos())
+    }
+
+    /// Has it told that templates were raised.
+    async fn escalate(&self, raised: Vec<Escalation>) {
+        let Some(escalations) = self.escalations.clone().filter(|_| !raised.is_empty()) else {
+            return;
+        };
+        let written = tokio::task::spawn_blocking(move || escalations.add(raised)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(component = self.plan.id, %error, "raised templates cannot be written");
+        }
+    }
+
     /// Keeps the verdicts of an answer; the templates that got one.
     async fn keep(
         &self,
@@ -311,10 +349,14 @@ impl Engine {
                 prompt: prompt.hash(judged.question),
                 cost: share,
             };
-            Some((key.clone(), question.local.class, Arc::new(verdict)))
+            Some((key.clone(), question, Arc::new(verdict)))
         });
         let kept: Vec<_> = kept.collect();
-        self.count("raised", kept.iter().filter(|(_, local, one)| one.raises(*local)).count());
+        let raised: Vec<_> =
+            kept.iter().filter_map(|(_, question, one)| self.escalation(question, one)).collect();
+        self.count("raised", raised.len());
+        // On the disk before the verdict, which would else be all that is known after a crash.
+        self.escalate(raised).await;
         let templates = kept.iter().map(|(_, _, verdict)| verdict.template).collect();
         self.caches.keep(kept.into_iter().map(|(key, _, verdict)| (key, verdict)).collect()).await;
         templates

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::ask::{Asker, QUESTIONS_MAX, TemplateId, VERDICTS_DEFAULT, Verdict, Verdicts};
 use super::engine::{Degraded, Engine, Plan};
+use super::escalations::Escalations;
 use super::member::Member;
 use super::prompt::{self, Fences, QUESTIONS_MAX as BATCH_MAX};
 use super::redact::Redacted;
@@ -26,6 +27,8 @@ use crate::money::{Account, Amount, Micros, Purse};
 
 /// Providers of one tier at most.
 const PROVIDERS_MAX: usize = 16;
+/// The time that a record may wait at most.
+const WAIT_MAX: Duration = Duration::from_mins(10);
 /// Verdicts in memory at most.
 const MEMORY_MAX: usize = 1_000_000;
 
@@ -55,6 +58,13 @@ pub struct Settings {
     /// Verdicts in memory.
     #[serde(default = "default_memory")]
     pub cache_size: usize,
+    /// How long a record waits at most while an LLM is asked about its template, up to 10 minutes;
+    /// unset, records go on at once and only later ones are raised. What waits is in the journal.
+    #[serde(default)]
+    pub wait: Option<Span>,
+    /// Records that wait at most, and no more than 16 MiB of them; further ones go on at once.
+    #[serde(default = "default_wait_records")]
+    pub wait_records_max: u64,
     /// A Redis or Valkey in which nodes share verdicts.
     #[serde(default)]
     pub cache: Option<CacheSettings>,
@@ -71,6 +81,8 @@ impl Settings {
             daily_budget: default_budget(),
             tenant_daily_budget: None,
             cache_size: default_memory(),
+            wait: None,
+            wait_records_max: default_wait_records(),
             cache: None,
         }
     }
@@ -96,6 +108,10 @@ fn default_memory() -> usize {
     VERDICTS_DEFAULT
 }
 
+fn default_wait_records() -> u64 {
+    10_000
+}
+
 /// The tier, as the processor sees it.
 #[derive(Debug, Clone)]
 pub struct Tier {
@@ -105,6 +121,8 @@ pub struct Tier {
     pub verdicts: Arc<Verdicts>,
     /// Whose budget is spent.
     pub degraded: Arc<Degraded>,
+    /// Templates that were raised.
+    pub escalations: Arc<Escalations>,
     caches: Arc<OnceLock<Arc<Caches>>>,
 }
 
@@ -115,7 +133,12 @@ impl Tier {
         let redis = settings.cache.as_ref().map(Redis::new).transpose();
         let redis = redis
             .map_err(|error| SettingsError { path: format!("llm.{}", error.path), ..error })?;
+        let escalations = Escalations::open(Arc::clone(&context.state), &context.id);
+        let escalations = escalations.map_err(|error| {
+            SettingsError::new("llm", error.to_string(), "check the data directory")
+        })?;
         let tier = Self {
+            escalations: Arc::new(escalations),
             asker: Asker::new(QUESTIONS_MAX),
             verdicts: Arc::new(Verdicts::new(settings.cache_size)),
             degraded: Arc::default(),
@@ -185,6 +208,7 @@ impl Tier {
         context.services.publish_report("llm", &context.id, Arc::new(standing));
         let engine = Engine::new(plan, asked, purse, members, fences, (clock, metrics));
         let engine = engine.with_degraded(Arc::clone(&self.degraded));
+        let engine = engine.with_escalations(Arc::clone(&self.escalations));
         tasks.spawn(Arc::new(engine).run(tasks.clone()));
         Ok(())
     }
@@ -285,6 +309,12 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
     if !(1..=BATCH_MAX).contains(&settings.batch) {
         return wrong("batch", "is out of range", "write 1 to 50");
     }
+    if settings.wait.is_some_and(|wait| wait.0.is_zero() || wait.0 > WAIT_MAX) {
+        return wrong("wait", "is out of range", "write 5s, at most 10m, or leave it out");
+    }
+    if settings.wait_records_max == 0 {
+        return wrong("wait_records_max", "lets no record wait", "write 10000, or no `wait`");
+    }
     if !(1..=MEMORY_MAX).contains(&settings.cache_size) {
         return wrong("cache_size", "is out of range", "write 1 to 1000000");
     }
@@ -316,6 +346,8 @@ mod tests {
         assert_eq!(refused(|settings| settings.batch = 51), "llm.batch");
         assert_eq!(refused(|settings| settings.ask_below = 1.5), "llm.ask_below");
         assert_eq!(refused(|settings| settings.cache_size = 0), "llm.cache_size");
+        assert_eq!(refused(|settings| settings.wait = Some(Span(Duration::ZERO))), "llm.wait");
+        assert_eq!(refused(|settings| settings.wait_records_max = 0), "llm.wait_records_max");
         let cache = serde_json::json!({ "url": "http://nowhere" });
         let cache: CacheSettings = serde_json::from_value(cache).unwrap();
         assert_eq!(refused(|settings| settings.cache = Some(cache)), "llm.cache.url");

@@ -106,7 +106,7 @@ impl Holder {
     pub(crate) fn new(seat: Seat, hub: Arc<Hub>, source: Source, tasks: Tasks) -> Self {
         let labels = component(&seat.id);
         Self {
-            holding: seat.stage.hold(),
+            holding: seat.stage.hold(&seat.outlet.tails()),
             delivered: hub.metrics().delivered.get_or_create_owned(&labels),
             dead: hub.metrics().dead.get_or_create_owned(&labels),
             made: Vec::new(),
@@ -137,12 +137,13 @@ impl Holder {
     }
 
     async fn turn(&mut self) -> Next {
-        let due = self.due();
+        let due = self.due().map(|wait| (wait, self.holding.ready()));
         let clock = Arc::clone(&self.hub.clock);
         let over = async {
-            match due {
-                Some(wait) => clock.sleep(wait).await,
-                None => std::future::pending().await,
+            let Some((wait, ready)) = due else { return std::future::pending().await };
+            tokio::select! {
+                () = clock.sleep(wait) => {}
+                () = ready => {}
             }
         };
         let parcel = tokio::select! {

@@ -9,7 +9,7 @@ use bessemer_pipeline::metrics::component;
 use bessemer_pipeline::outlet::Ack;
 use bessemer_pipeline::stateful::{HELD, PASSES};
 use bessemer_pipeline::{Holding, LedgerQuery, Made, Meta, Part, Scratch, Stateful, Step};
-use bessemer_record::{Draft, Signal};
+use bessemer_record::{Draft, Signal, Tails};
 use bessemer_runtime::Clock;
 use bytes::Bytes;
 
@@ -41,7 +41,7 @@ impl Stateful for Hoard {
         self.interval
     }
 
-    fn hold(&self) -> Box<dyn Holding> {
+    fn hold(&self, _: &Arc<Tails>) -> Box<dyn Holding> {
         Box::new(Pile::default())
     }
 }

@@ -82,7 +82,7 @@ fn log(body: &str, attributes: &[(&str, &str)]) -> Json {
 
 /// How many records each one that leaves stands for, in order.
 fn counts(stage: &LogDedup, records_in: Vec<Json>) -> Vec<(String, String)> {
-    let mut held = stage.hold();
+    let mut held = stage.hold(&Tails::none());
     held.take(Signal::Logs, Lane::Normal, &part(&request(&[("a", records_in)]), at(1)));
     let out = leaving(&mut *held, 2);
     let count = |record: &Json| {
@@ -103,7 +103,7 @@ fn told(counts: &[(&str, u32)]) -> Vec<(String, String)> {
 #[test]
 fn equal_records_leave_as_one() {
     let stage = stage(json!({"timezone": "America/Los_Angeles", "log_count_attribute": "n"}));
-    let mut held = stage.hold();
+    let mut held = stage.hold(&Tails::none());
     let one = log("disk full", &[("disk", "a"), ("host", "h")]);
     let two = log("disk full", &[("host", "h"), ("disk", "a")]);
     held.take(Signal::Logs, Lane::Normal, &part(&request(&[("a", vec![one])]), at(1_700_000_000)));
@@ -123,7 +123,7 @@ fn equal_records_leave_as_one() {
 
 #[test]
 fn utc_is_written_with_a_z() {
-    let mut held = stage(json!({})).hold();
+    let mut held = stage(json!({})).hold(&Tails::none());
     held.take(Signal::Logs, Lane::Normal, &part(&request(&[("a", vec![log("x", &[])])]), at(7)));
     let record = records(&leaving(&mut *held, 8)[0]).remove(0);
     let first = json!({"stringValue": "1970-01-01T00:00:07Z"});
@@ -132,7 +132,7 @@ fn utc_is_written_with_a_z() {
 
 #[test]
 fn body_severity_attributes_resource_tenant_and_lane_keep_records_apart() {
-    let mut held = stage(json!({"metadata_keys": ["X-Org"]})).hold();
+    let mut held = stage(json!({"metadata_keys": ["X-Org"]})).hold(&Tails::none());
     let mut warning = log("x", &[]);
     warning["severityText"] = json!("WARN");
     let batch = request(&[
@@ -178,7 +178,7 @@ fn excluded_fields_do_not_count_and_do_not_leave() {
             "attributes": [{"key": "request.id", "value": string(id)}, {"key": "src", "value": src}],
         })
     };
-    let mut held = stage.hold();
+    let mut held = stage.hold(&Tails::none());
     let batch = request(&[("a", vec![record("1", "x", 1), record("2", "y", 2)])]);
     held.take(Signal::Logs, Lane::Normal, &part(&batch, at(1)));
     let [only] = <[Json; 1]>::try_from(records(&leaving(&mut *held, 2)[0])).unwrap();
@@ -235,7 +235,7 @@ fn wrong_settings_are_named() {
 
 #[test]
 fn what_is_held_takes_the_memory_that_it_says() {
-    let mut held = stage(json!({})).hold();
+    let mut held = stage(json!({})).hold(&Tails::none());
     assert_eq!(held.bytes(), 0);
     let batch = |body: String| request(&[("a", vec![log(&body, &[])])]);
     for number in 0..100 {
@@ -281,7 +281,7 @@ proptest! {
         let stage = stage(json!({}));
         let emitted = |cut: usize| {
             let (left, right) = records_in.split_at(cut.min(records_in.len()));
-            let mut held = stage.hold();
+            let mut held = stage.hold(&Tails::none());
             for piece in [left, right].into_iter().filter(|piece| !piece.is_empty()) {
                 let groups: Vec<(&str, Vec<Json>)> = piece
                     .iter()
