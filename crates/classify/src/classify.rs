@@ -40,7 +40,7 @@ use crate::scan::Scan;
 use correct::Corrections;
 use encode::{Encoder, FIRM, Label, RuleLabels};
 use explain::Explainer;
-use judge::{Judge, Judged, Subject};
+use judge::{Judge, Judged, Subject, Why};
 use keeper::Keeper;
 use raise::{Ask, Raiser};
 use services::{OTHERS, Services};
@@ -86,6 +86,8 @@ struct Classify {
     /// closer.
     by_severity: Option<Vec<[Label; SEVERITIES]>>,
     counters: [Counter; 3],
+    /// Where LLMs are asked: records that none was asked about, by why not.
+    avoided: Option<[Counter; 4]>,
 }
 
 /// Builds the processor.
@@ -134,7 +136,7 @@ impl Classify {
         let heard_above = confidence_min(&settings.model)?;
         let raiser = settings.llm.as_ref().map(|llm| {
             let tier = Tier::new(llm, context)?;
-            Ok::<_, SettingsError>(Raiser::new(tier, settings.attributes.clone(), llm.ask_below))
+            Ok::<_, SettingsError>(Raiser::new(tier, settings.attributes.clone(), llm))
         });
         let raiser = raiser.transpose()?;
         let judge = Judge::new(&settings.model, &settings.templates, raiser, &encoder)?;
@@ -150,6 +152,7 @@ impl Classify {
             settings: all,
             hits,
             by_severity: None,
+            avoided: settings.llm.as_ref().map(|_| Why::ALL.map(|why| why.counter(context))),
             counters: Class::ALL.map(|class| {
                 let labels = ClassLabels { component: context.id.clone(), class: class.as_str() };
                 context.metrics.classified.get_or_create_owned(&labels)
@@ -238,6 +241,8 @@ struct Labelling<'a> {
     now: u64,
     /// What is held.
     load: Load,
+    /// Records that no LLM is asked about, by why not.
+    avoided: [u64; 4],
 }
 
 impl Labelling<'_> {
@@ -254,14 +259,19 @@ impl Labelling<'_> {
                 let own = draft.body(item);
                 let body = if own.is_empty() { folded } else { own };
                 let is_first = self.turn.is_first();
-                let subject = Subject { body, severity, rules, is_first };
-                let Judged { label, ask } = judge.label(draft.tails(), subject, self.buffer);
-                if let Some(ask) = ask {
-                    self.open(judge, ask, draft, item);
+                let tenant = || judge.tenant_of(draft, item);
+                let subject = Subject { body, severity, rules, is_first, tenant: &tenant };
+                let Judged { label, ask, why } = judge.label(draft.tails(), subject, self.buffer);
+                match ask {
+                    Some(ask) => self.open(judge, ask, draft, item),
+                    None => self.count_avoided(why),
                 }
                 label
             }
-            _ => rules,
+            _ => {
+                self.count_avoided(Why::Rules);
+                rules
+            }
         };
         draft.set_tail(item, label.tail);
         if let Some(item) = draft.items_mut().get_mut(item) {
@@ -270,6 +280,12 @@ impl Labelling<'_> {
         let class = self.counts.get_mut(usize::from(label.class.code()) - 1);
         let rule = self.by_rule.get_mut(usize::from(label.rule));
         for count in class.into_iter().chain(rule) {
+            *count += 1;
+        }
+    }
+
+    fn count_avoided(&mut self, why: Why) {
+        if let Some(count) = self.avoided.get_mut(why as usize) {
             *count += 1;
         }
     }
@@ -323,6 +339,7 @@ impl Classify {
             turn,
             now: self.keeper.as_ref().map_or(0, Keeper::now),
             load: Load::default(),
+            avoided: [0; 4],
         };
         let mut next = 0;
         if let Some(scan) = &self.scan {
@@ -340,12 +357,15 @@ impl Classify {
         for quiet in next..draft.len() {
             labelling.item(draft, quiet, &[], scratch.folded.body(quiet));
         }
-        let Labelling { counts, by_rule, turn, load, now, .. } = labelling;
+        let Labelling { counts, by_rule, turn, load, now, avoided, .. } = labelling;
         if turn.is_first() {
             for (counter, count) in self.counters.iter().zip(counts) {
                 counter.inc_by(count);
             }
             self.hits.add(&by_rule);
+            for (counter, count) in self.avoided.iter().flatten().zip(avoided) {
+                counter.inc_by(count);
+            }
         }
         if let Some(keeper) = &self.keeper {
             keeper.store_when_due(now);

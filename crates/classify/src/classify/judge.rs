@@ -11,14 +11,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-use bessemer_pipeline::SettingsError;
+use bessemer_pipeline::metrics::Counter;
+use bessemer_pipeline::metrics::llm::AvoidedLabels;
 use bessemer_pipeline::state::{Change, State, StateError};
-use bessemer_record::{TailId, Tails, Value};
+use bessemer_pipeline::{Context, SettingsError};
+use bessemer_record::{Draft, TailId, Tails, Value};
 use parking_lot::Mutex;
 
 use super::encode::{Encoder, FIRM, Label, Said};
 use super::explain::Opinion;
-use super::raise::{Ask, Raiser, Span};
+use super::raise::{About, Ask, Raiser, Span};
 use super::settings::{AttributeNames, ModelSettings, TemplateSettings};
 use crate::cell::LabelCell;
 use crate::class::Class;
@@ -50,10 +52,11 @@ struct Known {
     template: Option<TemplateId>,
     /// The label that an operator set instead.
     corrected: LabelCell,
+    is_by_model: bool,
 }
 
 /// A log record to be labelled.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) body: &'a [u8],
     pub(super) severity: u8,
@@ -61,6 +64,8 @@ pub(super) struct Subject<'a> {
     pub(super) rules: Label,
     /// Whether it is counted.
     pub(super) is_first: bool,
+    /// Whose it is.
+    pub(super) tenant: &'a dyn Fn() -> Arc<str>,
 }
 
 /// A label, and what an LLM may be asked about it.
@@ -69,11 +74,45 @@ pub(super) struct Judged<'a> {
     pub(super) label: Label,
     /// Where no verdict is there yet.
     pub(super) ask: Option<&'a Ask>,
+    /// Why no LLM is asked, where none is.
+    pub(super) why: Why,
+}
+
+/// Why no LLM is asked about a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// What the rules say is sure enough.
+    Rules,
+    /// The model is sure enough.
+    Model,
+    /// One was asked about its template before.
+    Verdict,
+    /// An operator said it.
+    Operator,
+}
+
+impl Why {
+    pub(super) const ALL: [Self; 4] = [Self::Rules, Self::Model, Self::Verdict, Self::Operator];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Model => "model",
+            Self::Verdict => "verdict",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// What counts such records.
+    pub(super) fn counter(self, context: &Context) -> Counter {
+        let labels = AvoidedLabels { component: context.id.clone(), by: self.as_str() };
+        context.metrics.llm.avoided.get_or_create_owned(&labels)
+    }
 }
 
 impl Judged<'_> {
-    fn settled(label: Label) -> Self {
-        Self { label, ask: None }
+    fn settled(label: Label, why: Why) -> Self {
+        Self { label, ask: None, why }
     }
 }
 
@@ -154,7 +193,7 @@ impl Judge {
         subject: Subject<'_>,
         buffer: &mut Vec<u8>,
     ) -> Judged<'_> {
-        let Subject { body, severity, rules, is_first } = subject;
+        let Subject { body, severity, rules, is_first, tenant } = subject;
         let body = head(body);
         let hash = self.memo.hash(body, beside(severity, rules));
         let number = self.memo.get(hash).or_else(|| {
@@ -163,19 +202,21 @@ impl Judge {
             Some(number)
         });
         let Some(known) = number.and_then(|number| self.known(number)) else {
-            return Judged::settled(rules);
+            return Judged::settled(rules, Why::Rules);
         };
         let count = known.seen.fetch_add(u64::from(is_first), Ordering::Relaxed);
         if let Some((class, tail)) = known.corrected.get(tails) {
-            return Judged::settled(Label { class, tail, rule: 0, ..known.label });
+            return Judged::settled(Label { class, tail, rule: 0, ..known.label }, Why::Operator);
         }
         match (&self.raiser, &known.ask) {
             (Some(raiser), Some(ask)) => {
                 let text = || self.learned.lock().templates.as_ref()?.text_of(known.template?);
-                let (label, is_open) = raiser.label(tails, ask, known.label, count, text);
-                Judged { label, ask: is_open.then_some(ask) }
+                let about = About { text: &text, tenant };
+                let (label, is_open) = raiser.label(tails, ask, known.label, count, &about);
+                Judged { label, ask: is_open.then_some(ask), why: Why::Verdict }
             }
-            _ => Judged::settled(known.label),
+            _ if known.is_by_model => Judged::settled(known.label, Why::Model),
+            _ => Judged::settled(known.label, Why::Rules),
         }
     }
 
@@ -190,6 +231,11 @@ impl Judge {
             self.known.iter().map_while(OnceLock::get).filter_map(|known| known.ask.as_ref());
         let own = asks.filter(|ask| ask.template() == template);
         own.fold(Span::default(), |all, ask| all.and(ask.sent()))
+    }
+
+    /// Whose record it is, as far as its resource says.
+    pub(super) fn tenant_of(&self, draft: &Draft, item: usize) -> Arc<str> {
+        self.raiser.as_ref().map_or_else(|| "".into(), |raiser| raiser.tenant_of(draft, item))
     }
 
     /// The way to the LLMs.
@@ -251,7 +297,9 @@ impl Judge {
             let number = u16::try_from(learned.numbers.len() + 1).ok()?;
             let ask = self.ask(key, (label, &attributes), rules, confidence);
             let corrected = LabelCell::default();
-            let known = Known { label, seen, ask, template: key.template, corrected };
+            let is_by_model = key.model.is_some();
+            let template = key.template;
+            let known = Known { label, seen, ask, template, corrected, is_by_model };
             let ruled = key.template.and_then(|template| learned.corrected.get_mut(&template));
             self.correct_new(&known, ruled, tails);
             self.known.get(usize::from(number) - 1)?.set(known).ok()?;

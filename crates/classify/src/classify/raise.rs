@@ -4,18 +4,22 @@
 //! once a verdict is there, further records get its class if it is higher. A verdict that came into
 //! memory moves a number, so a record whose number is the same costs two loads.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use bessemer_record::{TailId, Tails, Value};
+use bessemer_record::{Draft, TailId, Tails, Value};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::encode::{Label, Said};
 use super::settings::AttributeNames;
+use super::text_of;
 use crate::cell::LabelCell;
 use crate::class::Class;
-use crate::llm::tier::Tier;
+use crate::llm::tier::{Settings as TierSettings, Tier};
 use crate::llm::{Local, Question, Redacted, TemplateId, Verdict};
 
+/// Bytes of a tenant's name at most.
+const TENANT_BYTES_MAX: usize = 128;
 /// A question that was not taken is put again with every so many records.
 const RETRY_EVERY: u64 = 64;
 
@@ -104,17 +108,46 @@ impl Span {
     }
 }
 
+/// What a question is made of, if one is put.
+pub(super) struct About<'a> {
+    /// The words of the template.
+    pub(super) text: &'a dyn Fn() -> Option<String>,
+    /// Whose record it is.
+    pub(super) tenant: &'a dyn Fn() -> Arc<str>,
+}
+
+/// A name that takes little memory, and another one for each other name.
+fn bounded(tenant: &str) -> String {
+    if tenant.len() <= TENANT_BYTES_MAX {
+        return tenant.to_owned();
+    }
+    let cut = tenant.floor_char_boundary(TENANT_BYTES_MAX - 17);
+    let hash = xxh3_64(tenant.as_bytes());
+    format!("{}~{hash:016x}", tenant.get(..cut).unwrap_or_default())
+}
+
 /// Raises labels by verdicts.
 #[derive(Debug)]
 pub(super) struct Raiser {
     pub(super) tier: Tier,
     names: AttributeNames,
     below: f64,
+    tenant_attribute: Vec<u8>,
 }
 
 impl Raiser {
-    pub(super) fn new(tier: Tier, names: AttributeNames, below: f64) -> Self {
-        Self { tier, names, below }
+    pub(super) fn new(tier: Tier, names: AttributeNames, settings: &TierSettings) -> Self {
+        let tenant_attribute = settings.tenant_attribute.clone().into_bytes();
+        Self { tier, names, below: settings.ask_below, tenant_attribute }
+    }
+
+    /// Whose record it is, as far as its resource says; empty for nobody in particular.
+    pub(super) fn tenant_of(&self, draft: &Draft, item: usize) -> Arc<str> {
+        if self.tenant_attribute.is_empty() {
+            return "".into();
+        }
+        let value = draft.resource_attribute(item, &self.tenant_attribute);
+        bounded(&value.map(text_of).unwrap_or_default()).into()
     }
 
     /// Whether an LLM is asked about a label: something to raise, and not sure enough.
@@ -122,33 +155,32 @@ impl Raiser {
         class < Class::Critical && confidence < self.below
     }
 
-    /// The label of the `count`th record, and whether a verdict may yet raise it; `text` is that of
-    /// its template.
+    /// The label of the `count`th record, and whether a verdict may yet raise it.
     pub(super) fn label(
         &self,
         tails: &Tails,
         ask: &Ask,
         label: Label,
         count: u64,
-        text: impl FnOnce() -> Option<String>,
+        about: &About<'_>,
     ) -> (Label, bool) {
         let now = self.tier.verdicts.generation() + 1;
         let is_news = ask.looked.swap(now, Ordering::Relaxed) != now;
         let is_judged = || ask.is_judged.load(Ordering::Relaxed);
         if is_news || (count.is_multiple_of(RETRY_EVERY) && !is_judged()) {
-            self.look(tails, ask, text);
+            self.look(tails, ask, about);
         }
         if let Some((class, tail)) = ask.raised.get(tails) {
             return (Label { class, tail, rule: 0, ..label }, false);
         }
         let is_open = !is_judged();
-        if is_open && self.tier.degraded.holds("") {
+        if is_open && self.tier.degraded.any() && self.tier.degraded.holds(&(about.tenant)()) {
             return (self.degraded(tails, ask, label), true);
         }
         (label, is_open)
     }
 
-    fn look(&self, tails: &Tails, ask: &Ask, text: impl FnOnce() -> Option<String>) {
+    fn look(&self, tails: &Tails, ask: &Ask, about: &About<'_>) {
         let verdict = self.tier.verdicts.get(ask.template);
         let forgets = self.tier.verdicts.forgets();
         let is_forgotten = ask.forgets.swap(forgets, Ordering::Relaxed) != forgets;
@@ -158,7 +190,7 @@ impl Raiser {
                 ask.raised.set(None);
                 ask.is_judged.store(false, Ordering::Relaxed);
             }
-            return self.put_question(ask, text);
+            return self.put_question(ask, about);
         };
         ask.is_judged.store(true, Ordering::Relaxed);
         if ask.raised.class() != Some(verdict.class) {
@@ -168,16 +200,16 @@ impl Raiser {
         }
     }
 
-    fn put_question(&self, ask: &Ask, text: impl FnOnce() -> Option<String>) {
+    fn put_question(&self, ask: &Ask, about: &About<'_>) {
         if !self.tier.asker.wants(ask.template) {
             return;
         }
-        if let Some(text) = text() {
+        if let Some(text) = (about.text)() {
             let text = Redacted::new(&text);
             let (template, local) = (ask.template, ask.local);
             // Whatever becomes of it, a later record asks again if there is no verdict.
-            let _offered =
-                self.tier.asker.offer(Question { template, text, tenant: "".into(), local });
+            let tenant = (about.tenant)();
+            let _offered = self.tier.asker.offer(Question { template, text, tenant, local });
         }
     }
 

@@ -334,7 +334,8 @@ fn templates_are_kept_over_a_restart() {
         let rules = Label { overruled_above: 0.0, ..classify.default };
         let tails = std::mem::take(&mut *context.tails.lock()).build();
         let label = |body: &[u8]| {
-            let subject = Subject { body, severity: 9, rules, is_first: true };
+            let tenant = || -> Arc<str> { "".into() };
+            let subject = Subject { body, severity: 9, rules, is_first: true, tenant: &tenant };
             judge.label(&tails, subject, &mut Vec::new());
         };
         label(b"belt 4 is slow");

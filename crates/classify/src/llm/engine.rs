@@ -84,11 +84,16 @@ struct Spent {
 impl Degraded {
     /// Whether records of `tenant` get local labels only, because the budget is spent.
     pub fn holds(&self, tenant: &str) -> bool {
-        if !self.any.load(Ordering::Acquire) {
+        if !self.any() {
             return false;
         }
         let spent = self.spent.lock();
         spent.all || spent.tenants.contains(tenant)
+    }
+
+    /// Whether it is so for anyone.
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
     }
 
     /// The money of `tenant`, or of all, is spent.

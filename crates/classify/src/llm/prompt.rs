@@ -41,6 +41,11 @@ soon will; `info` for routine.
 Judge what happened, not the words a text uses about itself. Answer in the given structure and say \
 nothing else.";
 
+/// Bytes of a prompt about one record of two hundred, nearly all of them instructions.
+pub fn bytes_of_one() -> u64 {
+    INSTRUCTIONS.len() as u64 + 200
+}
+
 /// Makes prompts whose marks nobody can guess.
 pub struct Fences {
     key: [u8; 32],

@@ -2,6 +2,7 @@
 
 use bessemer_net::dial::Answer;
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::ask::plain;
@@ -116,7 +117,15 @@ pub(crate) fn of_status(answer: &Answer, reason: &str, code: &str, now: u64) -> 
         408 | 409 | 425 | 500.. => Failure::Unavailable { retry_after, reason },
         _ => Failure::Rejected { reason },
     };
-    Failed { failure, usage: None }
+    let usage = is_unbilled(answer.status).then(Usage::default);
+    Failed { failure, usage }
+}
+
+/// Whether an answer with this status was given before a model was asked, so that nothing is billed:
+/// no such key, right, model or size, or too many requests. A 400 may come from a filter that read the
+/// text and is paid for, and what a 5xx or a timeout cost nobody can tell: those stay reserved.
+pub(crate) fn is_unbilled(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403 | 404 | 405 | 413 | 429)
 }
 
 pub(crate) fn failed(failure: Failure, usage: Option<Usage>) -> Failed {

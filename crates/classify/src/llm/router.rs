@@ -176,6 +176,7 @@ fn begin(
         purse: Arc::clone(&purse),
         members: members.clone(),
         degraded: None,
+        metrics: context.metrics.llm.clone(),
     };
     context.services.publish_report("llm", &context.id, Arc::new(standing));
     let relay = Relay::new(settings, context, members, purse, tasks.clone()).map_err(|error| {

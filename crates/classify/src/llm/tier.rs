@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bessemer_config::value::Reference;
+use bessemer_pipeline::metrics::llm::{AvoidedLabels, LlmMetrics, QuestionLabels};
 use bessemer_pipeline::receiver::StartError;
 use bessemer_pipeline::services::Report;
 use bessemer_pipeline::{Context, SettingsError};
@@ -18,12 +19,13 @@ use super::engine::{Degraded, Engine, Plan};
 use super::escalations::Escalations;
 use super::member::Member;
 use super::prompt::{self, Fences, QUESTIONS_MAX as BATCH_MAX};
+use super::provider::Usage;
 use super::redact::Redacted;
 use crate::cache::Caches;
 use crate::cache::durable::Durable;
 use crate::cache::redis::{Redis, Settings as CacheSettings};
 use crate::cache::shared::Guarded;
-use crate::money::{Account, Amount, Micros, Purse};
+use crate::money::{Account, Amount, Micros, Price, Purse};
 
 /// Providers of one tier at most.
 const PROVIDERS_MAX: usize = 16;
@@ -55,6 +57,10 @@ pub struct Settings {
     /// all counts.
     #[serde(default)]
     pub tenant_daily_budget: Option<Amount>,
+    /// The resource attribute that names the tenant, which the own pipeline must have set: a name that
+    /// anyone can send makes as many budgets. Unset, nobody in particular pays.
+    #[serde(default)]
+    pub tenant_attribute: String,
     /// Verdicts in memory.
     #[serde(default = "default_memory")]
     pub cache_size: usize,
@@ -80,6 +86,7 @@ impl Settings {
             linger: default_linger(),
             daily_budget: default_budget(),
             tenant_daily_budget: None,
+            tenant_attribute: String::new(),
             cache_size: default_memory(),
             wait: None,
             wait_records_max: default_wait_records(),
@@ -204,6 +211,7 @@ impl Tier {
             purse: Arc::clone(&purse),
             members: members.clone(),
             degraded: Some(Arc::clone(&self.degraded)),
+            metrics: metrics.clone(),
         };
         context.services.publish_report("llm", &context.id, Arc::new(standing));
         let engine = Engine::new(plan, asked, purse, members, fences, (clock, metrics));
@@ -221,6 +229,36 @@ pub(crate) struct Standing {
     pub(crate) purse: Arc<Purse>,
     pub(crate) members: Vec<Arc<Member>>,
     pub(crate) degraded: Option<Arc<Degraded>>,
+    /// Records that no LLM was asked about are counted here.
+    pub(crate) metrics: LlmMetrics,
+}
+
+/// Tokens of the answer about one record, and bytes of a token of its prompt, for an estimate.
+const TOKENS_OF_ONE: u64 = 60;
+const BYTES_A_TOKEN: u64 = 4;
+
+impl Standing {
+    /// Records that no LLM was asked about since the process began, and what asking about each alone
+    /// would have cost at the list price of the provider that is asked first: an estimate.
+    fn avoided(&self) -> Value {
+        let count = |by: &'static str| {
+            let labels = AvoidedLabels { component: self.payer.clone(), by };
+            self.metrics.avoided.get_or_create_owned(&labels).get()
+        };
+        let labels = QuestionLabels { component: self.payer.clone(), outcome: "known" };
+        let cache = self.metrics.questions.get_or_create_owned(&labels).get();
+        let [rules, model, verdict, operator] =
+            ["rules", "model", "verdict", "operator"].map(count);
+        let first = self.members.iter().min_by_key(|member| member.terms().priority);
+        let price = first.map_or(Price::FREE, |member| member.terms().price);
+        let input = prompt::bytes_of_one() / BYTES_A_TOKEN;
+        let each = price.of(Usage { input, output: TOKENS_OF_ONE });
+        let all = rules + model + verdict + operator + cache;
+        json!({
+            "rules": rules, "model": model, "verdict": verdict, "operator": operator,
+            "cache": cache, "saved_estimate": Micros(each.0.saturating_mul(all)).to_string()
+        })
+    }
 }
 
 impl Report for Standing {
@@ -236,11 +274,17 @@ impl Report for Standing {
                 "daily_budget": terms.daily_budget.map(|budget| budget.to_string())
             })
         });
-        let degraded = self.degraded.as_ref().is_some_and(|degraded| degraded.holds(""));
+        let is_spent = self.degraded.as_ref().is_some_and(|degraded| degraded.holds(""));
+        let degraded = match (self.purse.is_damaged(), is_spent) {
+            (true, _) => Some("damaged"),
+            (false, true) => Some("budget"),
+            (false, false) => None,
+        };
         json!({
             "spent_today": spent("payer", &self.payer),
             "daily_budget": self.daily_budget.to_string(),
-            "degraded": degraded.then_some("budget"),
+            "degraded": degraded,
+            "avoided": self.avoided(),
             "providers": providers.collect::<Vec<_>>()
         })
     }
@@ -300,6 +344,10 @@ fn check(settings: &Settings) -> Result<(), SettingsError> {
     let wrong = |path: &str, problem: &str, remedy: &str| {
         Err(SettingsError::new(&format!("llm.{path}"), problem, remedy))
     };
+    if settings.tenant_daily_budget.is_some() && settings.tenant_attribute.is_empty() {
+        let remedy = "name the resource attribute that names the tenant";
+        return wrong("tenant_attribute", "is not given beside tenant_daily_budget", remedy);
+    }
     if settings.providers.is_empty() || settings.providers.len() > PROVIDERS_MAX {
         return wrong("providers", "has none or too many", "name 1 to 16 bessemer.llm components");
     }
@@ -346,6 +394,9 @@ mod tests {
         assert_eq!(refused(|settings| settings.batch = 51), "llm.batch");
         assert_eq!(refused(|settings| settings.ask_below = 1.5), "llm.ask_below");
         assert_eq!(refused(|settings| settings.cache_size = 0), "llm.cache_size");
+        let budget = Some(Amount(Micros(1)));
+        let path = refused(|settings| settings.tenant_daily_budget = budget);
+        assert_eq!(path, "llm.tenant_attribute");
         assert_eq!(refused(|settings| settings.wait = Some(Span(Duration::ZERO))), "llm.wait");
         assert_eq!(refused(|settings| settings.wait_records_max = 0), "llm.wait_records_max");
         let cache = serde_json::json!({ "url": "http://nowhere" });

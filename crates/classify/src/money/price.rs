@@ -1,4 +1,5 @@
-//! What models cost. The list is `data/prices.json`, with the date it was read; settings come first.
+//! What models cost. The list is `data/prices.json`, with its source and the date it was read;
+//! settings come first.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -23,6 +24,10 @@ static PRICES: LazyLock<BTreeMap<String, Price>> = LazyLock::new(|| {
 struct List {
     #[serde(rename = "as_of")]
     _as_of: String,
+    #[serde(rename = "terms")]
+    _terms: String,
+    #[serde(rename = "source")]
+    _source: String,
     models: BTreeMap<String, Price>,
 }
 

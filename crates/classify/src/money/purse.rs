@@ -5,6 +5,9 @@
 //! transaction. What could not be written is not granted, and stays charged in memory, because
 //! nobody knows whether it was written.
 //!
+//! What is damaged on the disk counts as all that may be spent: nothing is granted until the day is
+//! over, and then the books begin anew.
+//!
 //! Days are UTC. A clock that goes back does not bring back a day: the purse stays in the latest
 //! day that it has seen.
 
@@ -25,6 +28,8 @@ pub const ACCOUNTS_MAX: usize = 10_000;
 const NAME_BYTES_MAX: usize = 256;
 
 const DAY_KEY: &str = "money/day";
+/// The day in which damage was found.
+const DAMAGED_KEY: &str = "money/damaged";
 const PREFIX: &str = "money/account/";
 const NANOS_A_DAY: u64 = 86_400 * 1_000_000_000;
 
@@ -65,6 +70,11 @@ pub enum Overdrawn {
         /// What the attempt could have cost.
         asked: Micros,
     },
+    /// What was spent today cannot be read.
+    #[error(
+        "what was spent today is damaged on the disk: nothing is spent until the UTC day is over"
+    )]
+    Damaged,
     /// More accounts in a day than there is room for.
     #[error("{ACCOUNTS_MAX} accounts were charged today, and there is no room for more")]
     Accounts,
@@ -100,6 +110,7 @@ pub struct Purse {
 struct Books {
     day: u64,
     spent: BTreeMap<String, Micros>,
+    is_damaged: bool,
 }
 
 impl std::fmt::Debug for Purse {
@@ -111,17 +122,33 @@ impl std::fmt::Debug for Purse {
 impl Purse {
     /// Reads what today's accounts stand at.
     pub fn open(state: Arc<dyn State>, clock: Arc<dyn Clock>) -> Result<Self, StateError> {
-        let day = state.get(COMPONENT, DAY_KEY)?.map_or(0, |bytes| number(&bytes));
         let pairs = state.scan(COMPONENT, PREFIX, 2 * ACCOUNTS_MAX)?;
-        let spent = pairs
-            .into_iter()
-            .filter_map(|(key, value)| {
-                let name = key.strip_prefix(PREFIX)?.to_owned();
-                let (when, amount) = value.split_at_checked(8)?;
-                (number(when) == day).then(|| (name, Micros(number(amount))))
-            })
-            .collect();
-        Ok(Self { state, clock, books: Mutex::new(Books { day, spent }) })
+        let day = state.get(COMPONENT, DAY_KEY)?;
+        let books = match Books::read(day.as_deref(), &pairs) {
+            Some(books) => books,
+            None => Self::damaged(&*state, clock.unix_nanos() / NANOS_A_DAY)?,
+        };
+        Ok(Self { state, clock, books: Mutex::new(books) })
+    }
+
+    /// The books of a day in which damage was found: today, or when it was first seen.
+    fn damaged(state: &dyn State, today: u64) -> Result<Books, StateError> {
+        let found = state.get(COMPONENT, DAMAGED_KEY)?.and_then(|bytes| number(&bytes));
+        let day = found.unwrap_or(today);
+        if found.is_none() {
+            let found = Change::Put(DAMAGED_KEY.to_owned(), today.to_be_bytes().to_vec());
+            state.apply(COMPONENT, &[found])?;
+        }
+        tracing::error!(
+            "what LLMs cost today is damaged on the disk: nothing is spent until tomorrow"
+        );
+        Ok(Books { day, spent: BTreeMap::new(), is_damaged: true })
+    }
+
+    /// Whether nothing is granted today because the books are damaged.
+    pub fn is_damaged(&self) -> bool {
+        let books = self.books.lock();
+        books.is_damaged && self.today() <= books.day
     }
 
     /// Sets `amount` aside on every account, on the disk when this returns. Waits for the disk: an
@@ -129,6 +156,9 @@ impl Purse {
     pub fn reserve(&self, accounts: &[Account], amount: Micros) -> Result<Reservation, Overdrawn> {
         let mut books = self.books.lock();
         self.turn(&mut books)?;
+        if books.is_damaged {
+            return Err(Overdrawn::Damaged);
+        }
         for account in accounts {
             let spent = books.spent.get(&account.name).copied().unwrap_or_default();
             if let Some(cap) = account.cap
@@ -189,8 +219,9 @@ impl Purse {
         let mut changes: Vec<Change> =
             old.into_iter().map(|(key, _)| Change::Delete(key)).collect();
         changes.push(Change::Put(DAY_KEY.to_owned(), today.to_be_bytes().to_vec()));
+        changes.push(Change::Delete(DAMAGED_KEY.to_owned()));
         self.state.apply(COMPONENT, &changes)?;
-        *books = Books { day: today, spent: BTreeMap::new() };
+        *books = Books { day: today, ..Books::default() };
         Ok(())
     }
 
@@ -207,8 +238,29 @@ impl Purse {
     }
 }
 
-fn number(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(u64::MAX, u64::from_be_bytes)
+impl Books {
+    /// What was stored, if every value of it can be read.
+    fn read(day: Option<&[u8]>, pairs: &[(String, Vec<u8>)]) -> Option<Self> {
+        let day = match day {
+            Some(bytes) => number(bytes)?,
+            // An account is written in the day that was written before.
+            None if pairs.is_empty() => 0,
+            None => return None,
+        };
+        let mut spent = BTreeMap::new();
+        for (key, value) in pairs {
+            let (when, amount) = value.split_at_checked(8)?;
+            let (name, when, amount) = (key.strip_prefix(PREFIX)?, number(when)?, number(amount)?);
+            if when == day {
+                spent.insert(name.to_owned(), Micros(amount));
+            }
+        }
+        Some(Self { day, spent, is_damaged: false })
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
 }
 
 #[cfg(test)]

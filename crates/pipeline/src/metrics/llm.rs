@@ -41,6 +41,15 @@ pub struct QuestionLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of records that no LLM was asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AvoidedLabels {
+    /// Component id of who labels.
+    pub component: String,
+    /// Why not: `rules`, `model`, `verdict` or `operator`.
+    pub by: &'static str,
+}
+
 /// Labels of a level of the cache of verdicts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CacheLabels {
@@ -67,6 +76,8 @@ pub struct LlmMetrics {
     pub up: Family<ProviderLabels, Gauge>,
     /// Questions about templates.
     pub questions: Family<QuestionLabels, Counter>,
+    /// Records that no LLM was asked about, where one might have been.
+    pub avoided: Family<AvoidedLabels, Counter>,
     /// Look-ups and writes of verdicts.
     pub cache: Family<CacheLabels, Counter>,
 }
@@ -81,6 +92,7 @@ impl Default for LlmMetrics {
             unreported_micros: Family::default(),
             up: Family::default(),
             questions: Family::default(),
+            avoided: Family::default(),
             cache: Family::default(),
         }
     }
@@ -106,6 +118,8 @@ impl LlmMetrics {
         all.register("bessemer_llm_provider_up", up, self.up.clone());
         let questions = "Questions about templates, by what became of them";
         all.register("bessemer_llm_questions", questions, self.questions.clone());
+        let avoided = "Records that no LLM was asked about because something cheaper knew";
+        all.register("bessemer_llm_avoided", avoided, self.avoided.clone());
         let cache = "Look-ups and writes of verdicts, by level and outcome";
         all.register("bessemer_llm_cache", cache, self.cache.clone());
     }

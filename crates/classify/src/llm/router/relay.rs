@@ -21,7 +21,7 @@ use super::{Mapping, Settings};
 use crate::llm::failure::Failure;
 use crate::llm::member::{Member, Miss};
 use crate::llm::openai::ErrorText;
-use crate::llm::provider::{Parts, Usage, Wire, of_status};
+use crate::llm::provider::{Parts, Usage, Wire, is_unbilled, of_status};
 use crate::money::{Account, Price, Purse, Reservation};
 
 /// What passes calls on.
@@ -215,7 +215,7 @@ impl Relay {
             Ok(answer) if answer.is_success() => {
                 serde_json::from_slice(&answer.body).ok().and_then(|body| attempt.call.usage(&body))
             }
-            Ok(_) => None,
+            Ok(answer) => is_unbilled(answer.status).then(Usage::default),
             Err(error) => error.is_unsent().then(Usage::default),
         };
         self.end(attempt, sent, usage, began).await
@@ -327,7 +327,8 @@ impl Relay {
             return;
         }
         let unsent = sent.as_ref().err().filter(|error| error.is_unsent());
-        let usage = usage.or_else(|| unsent.map(|_| Usage::default()));
+        let unbilled = sent.as_ref().is_ok_and(|answer| is_unbilled(answer.status));
+        let usage = usage.or_else(|| (unsent.is_some() || unbilled).then(Usage::default));
         // A stream that broke has told its usage only so far.
         let usage = usage.filter(|_| sent.is_ok() || unsent.is_some());
         let passed = self.end(attempt, sent, usage, began).await;

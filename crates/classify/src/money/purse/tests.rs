@@ -250,11 +250,49 @@ proptest! {
                 }
                 // The disk broke: the process dies and comes back with a good one.
                 Err(Overdrawn::State(_)) => purse = reopened(&inner, &clock),
+                Err(Overdrawn::Damaged) => {
+                    return Err(TestCaseError::fail("nothing was damaged"));
+                }
                 Err(Overdrawn::Cap { .. } | Overdrawn::Accounts) => {}
             }
         }
         for ((_, name), sum) in billed {
             prop_assert!(sum <= if name == "all" { 1_000 } else { 500 }, "{name}: {sum}");
         }
+    }
+}
+
+/// Scenario: a stored value of the purse is cut, or gone, or of another length.
+/// Promise: nothing is spent that day, restarts or not; the next day begins with nothing spent.
+#[test]
+fn what_is_damaged_counts_as_spent_until_the_day_is_over() {
+    let account = [Account::new("payer", "a", Some(Micros(100)))];
+    let damages = [
+        Change::Put(DAY_KEY.to_owned(), vec![1, 2, 3]),
+        Change::Delete(DAY_KEY.to_owned()),
+        Change::Put(format!("{PREFIX}payer/a"), vec![0; 15]),
+        Change::Put(format!("{PREFIX}payer/a"), Vec::new()),
+    ];
+    for damage in damages {
+        let state: Arc<MemoryState> = Arc::default();
+        let clock = Watch::at_day(20_000);
+        let open = || {
+            let state = Arc::clone(&state) as Arc<dyn State>;
+            Purse::open(state, Arc::clone(&clock) as Arc<dyn Clock>).unwrap()
+        };
+        let reservation = open().reserve(&account, Micros(60)).unwrap();
+        drop(reservation);
+        state.apply(COMPONENT, std::slice::from_ref(&damage)).unwrap();
+        for _ in 0..2 {
+            let purse = open();
+            let error = purse.reserve(&account, Micros(1)).unwrap_err();
+            assert!(matches!(error, Overdrawn::Damaged), "{damage:?}: {error}");
+            assert!(purse.is_damaged());
+        }
+        clock.0.fetch_add(NANOS_A_DAY, SeqCst);
+        let purse = open();
+        assert!(purse.reserve(&account, Micros(100)).is_ok(), "{damage:?}");
+        assert!(!purse.is_damaged() && !open().is_damaged());
+        assert_eq!(open().spent("payer/a"), Micros(100));
     }
 }
