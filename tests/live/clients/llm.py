@@ -59,3 +59,17 @@ try:
     raise SystemExit("an unknown model was answered")
 except anthropic.NotFoundError:
     pass
+
+# Each library with a model that is only to be had in the other format.
+answer = chat.chat.completions.create(model="claude-haiku-4-5", messages=ping)
+assert answer.choices[0].message.content == "pong" and answer.usage.completion_tokens == 20, answer
+pieces = []
+for chunk in chat.chat.completions.create(model="claude-haiku-4-5", messages=ping, stream=True):
+    pieces.append(chunk.choices[0].delta.content or "")
+assert "".join(pieces) == "pong", pieces
+
+message = claude.messages.create(model="gpt-4.1-mini", max_tokens=50, messages=ping, system="x")
+assert message.content[0].text == "pong" and message.usage.output_tokens == 20, message
+with claude.messages.stream(model="gpt-4.1-mini", max_tokens=50, messages=ping) as stream:
+    assert "".join(stream.text_stream) == "pong"
+    assert stream.get_final_message().usage.output_tokens == 20

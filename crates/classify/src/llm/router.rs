@@ -1,18 +1,20 @@
 //! `bessemer.llm.router`: an endpoint that speaks chat completions, embeddings and Anthropic's
 //! messages to whoever has an SDK, and passes each request to a provider that is well.
 //!
-//! A request keeps its wire format: chat completions and embeddings go to providers that speak
-//! those, messages to Anthropic. Model names are mapped, the provider that is asked for comes
+//! A request goes to providers that speak its wire format first. Where all of it can be said in the
+//! other one too, the others follow: what they answer is translated back, streams event by event. Model names are mapped, the provider that is asked for comes
 //! first, and the others follow by priority until one answers. Budgets, limits and breakers are
 //! those of the providers, shared with the classify processor; money is reserved before each
 //! attempt. Streams are passed on as they come.
 
+mod answers;
 mod call;
 mod held;
 mod pipe;
 mod relay;
 mod serve;
 mod sse;
+mod translate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +86,10 @@ pub struct Settings {
     /// answer of up to 32 MiB.
     #[serde(default = "default_calls")]
     pub calls_max: usize,
+    /// Gives an answer again to who asks the same, for requests without tools and streams; unset, every
+    /// request goes to a provider.
+    #[serde(default)]
+    pub cache: Option<answers::Settings>,
     /// The largest request.
     #[serde(default = "default_body")]
     pub max_request_body_size: ByteSize,
@@ -146,6 +152,7 @@ fn check(settings: &Settings) -> Result<Keys, SettingsError> {
     if !(1..=CALLS_MAX).contains(&settings.calls_max) {
         return Err(SettingsError::new("calls_max", "is out of range", "write 1 to 10000"));
     }
+    settings.cache.as_ref().map_or(Ok(()), answers::Settings::check)?;
     let unknown = settings.model.iter().find(|mapping| {
         !settings.providers.iter().any(|provider| provider.node == mapping.provider.node)
     });

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::translate::request;
 use crate::llm::anthropic::{self, VERSION_HEADER};
 use crate::llm::openai;
 use crate::llm::provider::{Usage, Wire};
@@ -25,6 +26,15 @@ impl Operation {
         match self {
             Self::Chat | Self::Embeddings => Wire::Chat,
             Self::Messages => Wire::Messages,
+        }
+    }
+
+    /// The same of a provider that speaks `wire`.
+    pub(super) fn path_on(self, wire: Wire) -> &'static str {
+        match (self, wire) {
+            (Self::Chat, Wire::Messages) => Self::Messages.path(),
+            (Self::Messages, Wire::Chat) => Self::Chat.path(),
+            (own, _) => own.path(),
         }
     }
 
@@ -89,9 +99,17 @@ impl Call {
         Ok(Self { operation, model, body, streams, wants_usage, headers, preferred, caller })
     }
 
-    /// The body for a provider's own model, with a limit on the answer.
-    pub(super) fn body_for(&self, model: &str, tokens_max: u64) -> Value {
-        let mut body = self.body.clone();
+    /// Whether it can be said in the other wire format.
+    pub(super) fn is_translatable(&self) -> bool {
+        self.operation != Operation::Embeddings
+            && request(self.operation.wire(), &self.body).is_some()
+    }
+
+    /// The body for a model of a provider that speaks `wire`, with a limit on the answer; `None` where
+    /// it cannot be said there.
+    pub(super) fn body_for(&self, wire: Wire, model: &str, tokens_max: u64) -> Option<Value> {
+        let own = self.operation.wire();
+        let mut body = if wire == own { self.body.clone() } else { request(own, &self.body)? };
         body.insert("model".to_owned(), model.into());
         // Another tier has another price.
         body.remove("service_tier");
@@ -101,13 +119,13 @@ impl Call {
         {
             body.insert("max_tokens".to_owned(), tokens_max.into());
         }
-        if self.operation == Operation::Chat && self.streams {
+        if wire == Wire::Chat && self.streams {
             let options = body.entry("stream_options").or_insert_with(|| json!({}));
             if let Some(options) = options.as_object_mut() {
                 options.insert("include_usage".to_owned(), true.into());
             }
         }
-        Value::Object(body)
+        Some(Value::Object(body))
     }
 
     /// Tokens that the answer can have.
@@ -133,10 +151,10 @@ impl Call {
         media.saturating_mul(MEDIA_TOKENS).saturating_add(cached)
     }
 
-    /// What an answer says that it used.
-    pub(super) fn usage(&self, answer: &Value) -> Option<Usage> {
+    /// What an answer of a provider that speaks `wire` says that it used.
+    pub(super) fn usage(wire: Wire, answer: &Value) -> Option<Usage> {
         let usage = answer.get("usage").filter(|usage| usage.is_object())?.clone();
-        match self.operation.wire() {
+        match wire {
             Wire::Chat => {
                 serde_json::from_value(usage).ok().map(|counts: openai::TokenCounts| counts.usage())
             }

@@ -13,16 +13,23 @@ use http::{HeaderMap, Response, StatusCode};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::call::{Call, NO_RETRY, Operation};
+use super::answers::Answers;
+use super::call::{Call, NO_RETRY, Operation, error};
 use super::pipe::Pipe;
 use super::serve::refuse;
 use super::sse::Events;
+use super::translate;
 use super::{Mapping, Settings};
+use crate::llm::anthropic::{VERSION, VERSION_HEADER};
 use crate::llm::failure::Failure;
 use crate::llm::member::{Member, Miss};
 use crate::llm::openai::ErrorText;
 use crate::llm::provider::{Parts, Usage, Wire, is_unbilled, of_status};
 use crate::money::{Account, Price, Purse, Reservation};
+
+/// Says of an answer that it was given before.
+const CACHE_HEADER: &str = "x-bessemer-cache";
+const NANOS_A_SECOND: u64 = 1_000_000_000;
 
 /// What passes calls on.
 pub(super) struct Relay {
@@ -32,6 +39,7 @@ pub(super) struct Relay {
     purse: Arc<Purse>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
+    answers: Option<Answers>,
 }
 
 /// A provider, and what it is asked for.
@@ -66,7 +74,8 @@ impl Relay {
         tasks: Tasks,
     ) -> Result<Self, SettingsError> {
         let (id, clock) = (context.id.clone(), Arc::clone(&context.clock));
-        let relay = Self { settings, id, members, purse, clock, tasks };
+        let answers = settings.cache.as_ref().map(Answers::new);
+        let relay = Self { settings, id, members, purse, clock, tasks, answers };
         for mapping in &relay.settings.model {
             if relay.mapped(mapping).is_none() {
                 let problem = format!("{:?} has no listed price", mapping.name);
@@ -95,6 +104,9 @@ impl Relay {
     /// The answer to a call.
     pub(super) async fn pass(self: Arc<Self>, call: Call) -> Response<Reply> {
         let wire = call.operation.wire();
+        if let Some(answer) = self.again(&call) {
+            return answer;
+        }
         let candidates = self.candidates(&call);
         if candidates.is_empty() {
             let message = format!("no provider has the model {:?}", call.model);
@@ -134,13 +146,27 @@ impl Relay {
         })
     }
 
+    /// The answer that the same call got before.
+    fn again(&self, call: &Call) -> Option<Response<Reply>> {
+        let body = self.answers.as_ref()?.get(call, self.clock.monotonic())?;
+        tracing::info!(
+            target: "audit", router = %self.id, caller = %call.caller, asked = %call.model,
+            outcome = "cached", cost = "0", "an LLM was not asked"
+        );
+        let mut answer = Reply::of(StatusCode::OK, "application/json", body);
+        answer.headers_mut().insert(CACHE_HEADER, HeaderValue::from_static("hit"));
+        Some(answer)
+    }
+
     /// Who is asked, best first; nobody if no provider knows the model.
     fn candidates(&self, call: &Call) -> Vec<Candidate> {
         let wire = call.operation.wire();
         let mapped = self.settings.model.iter().find(|mapping| mapping.name == call.model);
         let mapped = mapped.and_then(|mapping| self.mapped(mapping));
-        let mapped = mapped.filter(|candidate| candidate.member.terms().wire == wire);
-        let speaks = self.members.iter().filter(|member| member.terms().wire == wire);
+        let is_translatable = call.is_translatable();
+        let can = |member: &Arc<Member>| member.terms().wire == wire || is_translatable;
+        let mapped = mapped.filter(|candidate| can(&candidate.member));
+        let speaks = self.members.iter().filter(|member| can(member));
         let is_known = mapped.is_some() || speaks.clone().any(|one| one.model() == call.model);
         if !is_known {
             return Vec::new();
@@ -159,7 +185,10 @@ impl Relay {
         if call.operation == Operation::Embeddings {
             own.retain(|candidate| candidate.model == call.model);
         }
-        own.sort_by_key(|candidate| candidate.model != call.model);
+        // Whoever has the model first, then whoever needs no translation, then by priority.
+        own.sort_by_key(|candidate| {
+            (candidate.model != call.model, candidate.member.terms().wire != wire)
+        });
         let mut all: Vec<Candidate> = mapped.into_iter().chain(own).collect();
         if let Some(preferred) = &call.preferred {
             all.sort_by_key(|candidate| {
@@ -182,9 +211,15 @@ impl Relay {
 
     /// Makes the request of a candidate, and sets the money for it aside.
     async fn begin(&self, call: &Arc<Call>, candidate: Candidate) -> Result<Attempt, Miss> {
-        let body = call.body_for(&candidate.model, self.settings.max_tokens);
-        let mut parts = Parts::json(call.operation.path(), &body);
-        parts.headers.extend(call.headers.clone());
+        let wire = candidate.member.terms().wire;
+        let body = call.body_for(wire, &candidate.model, self.settings.max_tokens);
+        let body = body.ok_or(Miss::Resting)?;
+        let mut parts = Parts::json(call.operation.path_on(wire), &body);
+        if wire == call.operation.wire() {
+            parts.headers.extend(call.headers.clone());
+        } else if wire == Wire::Messages {
+            parts.headers.insert(VERSION_HEADER, VERSION);
+        }
         if call.streams {
             parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -213,7 +248,8 @@ impl Relay {
         let sent = self.send(&attempt, None).await;
         let usage = match &sent {
             Ok(answer) if answer.is_success() => {
-                serde_json::from_slice(&answer.body).ok().and_then(|body| attempt.call.usage(&body))
+                let wire = attempt.candidate.member.terms().wire;
+                serde_json::from_slice(&answer.body).ok().and_then(|body| Call::usage(wire, &body))
             }
             Ok(answer) => is_unbilled(answer.status).then(Usage::default),
             Err(error) => error.is_unsent().then(Usage::default),
@@ -264,14 +300,46 @@ impl Relay {
             target: "audit", router = %self.id, caller = %call.caller, asked = %call.model,
             provider = %member.terms().id, %model, outcome, %cost, ?usage, "an LLM was asked"
         );
-        match sent {
-            Ok(answer) if failure.is_none() || is_callers => Passed::Answer(passed_on(answer)),
-            Ok(answer) => Passed::Failed(passed_on(answer)),
+        let told = (member.terms().wire, usage.unwrap_or_default());
+        match sent.map(|answer| self.said(&call, told, answer)) {
+            Ok(Some(answer)) if failure.is_none() => {
+                if let Some(answers) = &self.answers {
+                    answers.put(&call, &answer.body, self.clock.monotonic());
+                }
+                Passed::Answer(passed_on(answer))
+            }
+            Ok(Some(answer)) if is_callers => Passed::Answer(passed_on(answer)),
+            Ok(Some(answer)) => Passed::Failed(passed_on(answer)),
+            Ok(None) => {
+                let message = "the answer cannot be said in the format of the request";
+                Passed::Failed(refuse(wire, StatusCode::BAD_GATEWAY, "unreadable", message))
+            }
             Err(error) => {
                 let status = StatusCode::BAD_GATEWAY;
                 Passed::Failed(refuse(wire, status, "provider_unavailable", &error.to_string()))
             }
         }
+    }
+
+    /// An answer as the caller's protocol says it.
+    fn said(&self, call: &Call, (from, usage): (Wire, Usage), answer: Answer) -> Option<Answer> {
+        let wire = call.operation.wire();
+        if from == wire {
+            return Some(answer);
+        }
+        let body = if answer.is_success() {
+            // A stream was translated on its way.
+            if call.streams {
+                return Some(answer);
+            }
+            let seconds = self.clock.unix_nanos() / NANOS_A_SECOND;
+            let value = serde_json::from_slice(&answer.body).ok()?;
+            translate::answer(from, &value, usage, seconds)?
+        } else {
+            let told = ErrorText::of(&answer.body);
+            error(wire, answer.status, &told.code, &told.message)
+        };
+        Some(Answer { body: body.to_string().into(), ..answer })
     }
 
     fn elapsed(&self, began: Duration) -> Duration {
@@ -287,6 +355,8 @@ impl Relay {
             told: Mutex::new(Some(told)),
             events: Mutex::new(None),
             call: Arc::clone(&attempt.call),
+            wire: attempt.candidate.member.terms().wire,
+            seconds: self.clock.unix_nanos() / NANOS_A_SECOND,
             pipe: pipe.clone(),
         };
         let (failed, failure) = oneshot::channel();
@@ -342,6 +412,10 @@ struct Tap {
     told: Mutex<Option<oneshot::Sender<(StatusCode, HeaderMap)>>>,
     events: Mutex<Option<Events>>,
     call: Arc<Call>,
+    /// What the provider speaks.
+    wire: Wire,
+    /// Now, since the Unix epoch.
+    seconds: u64,
     pipe: Pipe,
 }
 
@@ -351,7 +425,7 @@ impl Witness for Tap {
         if !status.is_success() {
             return;
         }
-        *self.events.lock() = Some(Events::new(&self.call));
+        *self.events.lock() = Some(Events::new(&self.call, self.wire, self.seconds));
         if let Some(told) = self.told.lock().take() {
             drop(told.send((status, kept(headers))));
         }

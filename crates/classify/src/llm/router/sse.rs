@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
 use super::call::Call;
+use super::translate::stream::Stream;
 use crate::llm::provider::{Usage, Wire};
 
 /// Bytes of one event at most; what is longer is passed on unread.
@@ -19,16 +20,17 @@ pub(super) struct Events {
     wants_usage: bool,
     rest: BytesMut,
     usage: Option<Usage>,
+    /// Where the caller speaks the other format.
+    translation: Option<Stream>,
 }
 
 impl Events {
-    pub(super) fn new(call: &Call) -> Self {
-        Self {
-            wire: call.operation.wire(),
-            wants_usage: call.wants_usage,
-            rest: BytesMut::new(),
-            usage: None,
-        }
+    /// The events of a provider that speaks `wire`; `seconds` is now, since the Unix epoch.
+    pub(super) fn new(call: &Call, wire: Wire, seconds: u64) -> Self {
+        let is_other = wire != call.operation.wire();
+        let translation = is_other.then(|| Stream::new(wire, call.wants_usage, seconds));
+        let (wants_usage, rest) = (call.wants_usage, BytesMut::new());
+        Self { wire, wants_usage, rest, usage: None, translation }
     }
 
     /// Takes a piece as it came, and gives what may be passed on.
@@ -37,12 +39,22 @@ impl Events {
         let mut out = BytesMut::new();
         while let Some(end) = end_of_event(&self.rest) {
             let event = self.rest.split_to(end);
-            if self.passes(&event) {
-                out.extend_from_slice(&event);
+            let passes = self.passes(&event);
+            match &mut self.translation {
+                Some(stream) => {
+                    let said = translated(stream, &event, self.usage.unwrap_or_default());
+                    out.extend_from_slice(said.as_bytes());
+                }
+                None if passes => out.extend_from_slice(&event),
+                None => {}
             }
         }
         if self.rest.len() > EVENT_BYTES_MAX {
-            out.extend_from_slice(&self.rest.split());
+            let unread = self.rest.split();
+            // Nobody can translate what is no event.
+            if self.translation.is_none() {
+                out.extend_from_slice(&unread);
+            }
         }
         out.freeze()
     }
@@ -51,18 +63,17 @@ impl Events {
     pub(super) fn finish(&mut self) -> (Bytes, Option<Usage>) {
         let rest = self.rest.split().freeze();
         let passes = self.passes(&rest);
+        if let Some(stream) = &mut self.translation {
+            let usage = self.usage.unwrap_or_default();
+            let said = translated(stream, &rest, usage) + &stream.end(usage);
+            return (said.into(), self.usage);
+        }
         (if passes { rest } else { Bytes::new() }, self.usage)
     }
 
     /// Reads an event; whether the caller gets it.
     fn passes(&mut self, event: &[u8]) -> bool {
-        let Ok(text) = std::str::from_utf8(event) else { return true };
-        let data: String = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("data:"))
-            .map(|line| line.strip_prefix(' ').unwrap_or(line))
-            .collect();
-        let Ok(value) = serde_json::from_str::<Value>(&data) else { return true };
+        let Ok(value) = serde_json::from_str::<Value>(&data_of(event)) else { return true };
         match self.wire {
             Wire::Chat => self.chat(&value),
             Wire::Messages => {
@@ -96,6 +107,22 @@ impl Events {
     }
 }
 
+/// The data of an event.
+fn data_of(event: &[u8]) -> String {
+    let text = std::str::from_utf8(event).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("data:"));
+    lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect()
+}
+
+fn translated(stream: &mut Stream, event: &[u8], usage: Usage) -> String {
+    let data = data_of(event);
+    match serde_json::from_str::<Value>(&data) {
+        Ok(value) => stream.event(&value, usage),
+        Err(_) if data == "[DONE]" => stream.end(usage),
+        Err(_) => String::new(),
+    }
+}
+
 /// Where the first event ends: behind an empty line.
 fn end_of_event(bytes: &[u8]) -> Option<usize> {
     let find = |end: &[u8]| {
@@ -122,7 +149,7 @@ mod tests {
         });
         let body = body.to_string();
         let call = Call::read(operation, body.as_bytes(), &HeaderMap::new(), String::new());
-        Events::new(&call.unwrap())
+        Events::new(&call.unwrap(), operation.wire(), 0)
     }
 
     const CHAT: &str = concat!(

@@ -164,7 +164,9 @@ async fn each_protocol_goes_where_it_is_spoken() {
     });
     let (status, _, answer) = read(lab.send("/v1/messages", &[], &body).await).await;
     assert_eq!((status, &answer["type"]), (200, &json!("message")));
-    let (status, _, error) = read(lab.send("/v1/chat/completions", &[], &body).await).await;
+    let mut tools = body.clone();
+    tools["tools"] = json!([]);
+    let (status, _, error) = read(lab.send("/v1/chat/completions", &[], &tools).await).await;
     assert_eq!((status, &error["error"]["type"]), (404, &json!("not_found_error")));
 }
 
@@ -183,6 +185,63 @@ async fn no_more_is_spent_than_the_budget_and_the_caller_is_told_not_to_come_aga
     let billed: u64 = lab.fakes.iter().map(|fake| fake.billed.load(SeqCst)).sum();
     assert!(billed <= 24_000 && refused > 0, "{billed} {refused}");
     assert_eq!(lab.spent(), billed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_other_format_stands_in_where_all_of_it_can_be_said() {
+    let message = json!({
+        "id": "1", "type": "message", "model": "m", "content": [{ "type": "text", "text": "pong" }],
+        "stop_reason": "end_turn", "usage": { "input_tokens": 5, "output_tokens": 2 }
+    });
+    let lab = lab([Mood::Status(503), Mood::Down, Mood::Body(message.to_string())], |_| {});
+    let (status, _, answer) = lab.chat("model-one", &[]).await;
+    assert_eq!((status, &answer["object"]), (200, &json!("chat.completion")), "{answer}");
+    assert_eq!(answer["choices"][0]["message"]["content"], "pong");
+    assert_eq!(answer["usage"]["total_tokens"], 7);
+    let asked = lab.fakes[2].bodies.lock()[0].clone();
+    assert_eq!((&asked["model"], &asked["max_tokens"]), (&json!("model-claude"), &json!(4096)));
+    let body = json!({
+        "model": "model-one", "tools": [], "messages": [{ "role": "user", "content": "x" }]
+    });
+    let (status, ..) = read(lab.send("/v1/chat/completions", &[], &body).await).await;
+    assert_ne!(status, 200, "tools are not translated");
+    assert_eq!(lab.fakes[2].asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_the_other_format_is_translated_and_paid() {
+    let lab = lab([Mood::Body(STREAM.into()), Mood::Down, Mood::Down], |_| {});
+    let body = json!({
+        "model": "model-claude", "max_tokens": 100, "stream": true,
+        "messages": [{ "role": "user", "content": "x" }]
+    });
+    let before = lab.spent();
+    let response = lab.send("/v1/messages", &[], &body).await;
+    assert_eq!(response.status(), 200);
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(text.starts_with("event: message_start\n"), "{text}");
+    assert!(text.contains("\"text\":\"a\"") && text.contains("\"output_tokens\":3"), "{text}");
+    assert!(text.ends_with("data: {\"type\":\"message_stop\"}\n\n"), "{text}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(lab.fakes[0].bodies.lock()[0]["stream_options"]["include_usage"], true);
+    assert_eq!(lab.spent() - before, 70 + 3 * 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_call_is_answered_again_only_where_settings_say_so() {
+    let kept = lab(well(), |settings| settings.cache = Some(answers::Settings::default()));
+    let (_, first, answer) = kept.chat("model-one", &[]).await;
+    let spent = kept.spent();
+    let (status, again, same) = kept.chat("model-one", &[]).await;
+    assert_eq!((status, same), (200, answer));
+    assert!(!first.contains_key("x-bessemer-cache"));
+    assert_eq!(again["x-bessemer-cache"], "hit");
+    assert_eq!((kept.fakes[0].asked(), kept.spent()), (1, spent));
+    let without = lab(well(), |_| {});
+    without.chat("model-one", &[]).await;
+    without.chat("model-one", &[]).await;
+    assert_eq!(without.fakes[0].asked(), 2);
 }
 
 const STREAM: &str = concat!(
