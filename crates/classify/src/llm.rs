@@ -14,6 +14,8 @@ pub mod escalations;
 pub mod failure;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+pub(crate) mod lab;
 pub mod limiter;
 pub mod member;
 pub mod openai;

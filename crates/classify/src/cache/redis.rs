@@ -171,3 +171,6 @@ fn certificates(settings: &Settings) -> Result<Option<TlsCertificates>, Settings
 fn refused(error: &RedisError) -> SharedError {
     SharedError::Refused(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::shared::{SharedCache, SharedError};
 use super::*;
 use crate::class::Class;
-use crate::money::Micros;
+use crate::llm::lab;
 
 /// A shared level in memory.
 #[derive(Default)]
@@ -96,16 +96,7 @@ impl Node {
 }
 
 fn verdict(template: u64) -> Arc<Verdict> {
-    Arc::new(Verdict {
-        template: TemplateId(template),
-        class: Class::Critical,
-        confidence: 0.9,
-        reason: "lost disk".into(),
-        provider: "p".into(),
-        model: "m".into(),
-        prompt: 7,
-        cost: Micros(3),
-    })
+    Arc::new(lab::verdict(template, Class::Critical))
 }
 
 fn text() -> Redacted {

@@ -71,7 +71,7 @@ pub struct AttributeNames {
     pub classification: String,
     /// A number from 0 to 1.
     pub confidence: String,
-    /// The tier that decided: `rules`, `model` or `llm`.
+    /// The tier that decided: `rules`, `model`, `llm` or `operator`.
     pub tier: String,
     /// The rule and what it matched, the model and the words that spoke for the class, or what the
     /// LLM gave as its reason.

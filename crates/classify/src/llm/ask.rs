@@ -368,27 +368,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::llm::lab;
 
     fn question(template: u64) -> Question {
-        Question {
-            template: TemplateId(template),
-            text: Redacted::new("disk failed"),
-            tenant: "".into(),
-            local: Local { class: Class::Warning, confidence: 0.5 },
-        }
+        lab::question(template, "disk failed", Class::Warning)
     }
 
     fn verdict(class: Class) -> Verdict {
-        Verdict {
-            template: TemplateId(1),
-            class,
-            confidence: 0.9,
-            reason: String::new(),
-            provider: "p".into(),
-            model: "m".into(),
-            prompt: 0,
-            cost: Micros(0),
-        }
+        lab::verdict(1, class)
     }
 
     #[test]

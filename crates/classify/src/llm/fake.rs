@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use bessemer_net::dial::{Answer, DialError, Witness};
 use bessemer_runtime::BoxFuture;
-use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use super::lab::answer;
 use super::member::Transport;
 use super::provider::{Parts, Usage};
 use crate::money::Price;
@@ -114,7 +114,7 @@ impl Fake {
             }
             Mood::Body(text) => {
                 self.bill(usage);
-                Ok(answer(200, &text))
+                Ok(answer(200, text))
             }
             Mood::Down => unreachable!(),
             Mood::Says(_) | Mood::Obeys | Mood::Refuses | Mood::Truncates | Mood::Unreported => {
@@ -126,7 +126,7 @@ impl Fake {
                 } else {
                     messages(&verdicts, &mood, usage)
                 };
-                Ok(answer(200, &body.to_string()))
+                Ok(answer(200, body.to_string()))
             }
         }
     }
@@ -153,14 +153,6 @@ impl Transport for Fake {
             }
             answer
         })
-    }
-}
-
-fn answer(status: u16, body: &str) -> Answer {
-    Answer {
-        status: StatusCode::from_u16(status).unwrap(),
-        headers: HeaderMap::new(),
-        body: body.to_owned().into(),
     }
 }
 

@@ -81,20 +81,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::llm::ask::{Local, Question, TemplateId};
     use crate::llm::failure::Failure;
-    use crate::llm::prompt::Fences;
-    use crate::llm::redact::Redacted;
-
-    fn prompt(questions: usize) -> Prompt {
-        let question = Question {
-            template: TemplateId(1),
-            text: Redacted::new("x"),
-            tenant: "".into(),
-            local: Local { class: Class::Info, confidence: 0.5 },
-        };
-        Prompt::new(&vec![question; questions], &Fences::new([3; 32]))
-    }
+    use crate::llm::lab::prompt_of as prompt;
 
     fn id(prompt: &Prompt, place: usize) -> String {
         prompt.ids().nth(place).unwrap().to_owned()

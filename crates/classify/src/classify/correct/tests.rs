@@ -74,7 +74,7 @@ async fn the_next_record_has_the_corrected_class_until_it_is_undone() {
         assert_eq!(lab.label(body), ["info", "operator", reason, &*before[3]].map(str::to_owned));
     }
     assert_ne!(lab.label("boiler exploded, data lost")[1], "operator");
-    assert_eq!(lab.corrections.corrected(), [corrected.clone()]);
+    assert_eq!(lab.corrections.corrected(), std::slice::from_ref(&corrected));
     assert_eq!(lab.corrections.undo(&corrected.template).await.unwrap(), corrected);
     assert_eq!(lab.label("gate 9 rejected ticket 5512"), before);
     assert_eq!(lab.corrections.corrected(), []);
@@ -89,7 +89,7 @@ async fn a_correction_that_was_answered_holds_after_a_crash() {
     first.label("gate 9 rejected ticket 5512");
     let corrected = first.correct("gate 9 rejected ticket 5512", "critical").await.unwrap();
     let second = lab(&context);
-    assert_eq!(second.corrections.corrected(), [corrected.clone()]);
+    assert_eq!(second.corrections.corrected(), std::slice::from_ref(&corrected));
     let label = second.label("gate 12 rejected ticket 1");
     assert_eq!([&*label[0], &*label[1]], ["critical", "operator"]);
     second.corrections.undo(&corrected.template).await.unwrap();

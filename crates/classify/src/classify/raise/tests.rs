@@ -14,6 +14,7 @@ use super::super::explain::{Explainer, Explanation, Question as WhyQuestion};
 use super::super::{Classify, Settings, text_of};
 use super::*;
 use crate::llm::Offered;
+use crate::llm::lab::{injections, verdict};
 use crate::llm::tier::Settings as TierSettings;
 use crate::money::Micros;
 
@@ -41,9 +42,11 @@ impl Lab {
 
     /// Class, tier, reason and degradation of a record.
     fn label(&self, body: &str, severity: u8) -> [String; 4] {
-        let request = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [
-            { "severityNumber": severity, "body": { "stringValue": body } }
-        ]}]}]});
+        self.label_of(&json!({ "severityNumber": severity, "body": { "stringValue": body } }))
+    }
+
+    fn label_of(&self, record: &serde_json::Value) -> [String; 4] {
+        let request = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [record] }] }] });
         let limits = Limits::default();
         let text = request.to_string();
         let checked = json::from_otlp_json(Signal::Logs, text.as_bytes(), &limits).unwrap();
@@ -69,16 +72,9 @@ impl Lab {
     }
 
     fn answer(&self, template: TemplateId, class: Class) {
-        self.tier().verdicts.put(Arc::new(Verdict {
-            template,
-            class,
-            confidence: 0.9,
-            reason: "a pump that stands still".to_owned(),
-            provider: "p".to_owned(),
-            model: "m".to_owned(),
-            prompt: 0,
-            cost: Micros(1),
-        }));
+        let reason = "a pump that stands still".to_owned();
+        let verdict = Verdict { reason, ..verdict(template.0, class) };
+        self.tier().verdicts.put(Arc::new(verdict));
         self.tier().asker.settle([template]);
     }
 }
@@ -106,8 +102,8 @@ fn an_explanation_tells_who_said_what_for_how_much_and_whether_it_decided() {
     lab.answer(lab.question().template, Class::Warning);
     let found = lab.explain("pump 8 stands", 9);
     let said = found.llm.clone().unwrap();
-    assert_eq!((&*said.provider, &*said.model, &*said.prompt), ("p", "m", "0000000000000000"));
-    assert_eq!((said.class, said.cost.0), (Class::Warning, Micros(1)));
+    assert_eq!((&*said.provider, &*said.model, &*said.prompt), ("p", "m", "0000000000000007"));
+    assert_eq!((said.class, said.cost.0), (Class::Warning, Micros(3)));
     let label = lab.label("pump 8 stands", 9);
     let own = [found.class.as_str(), found.tier.as_str(), &found.reason];
     assert_eq!(label[..3], own, "the explanation is that of the label");
@@ -172,4 +168,41 @@ fn a_template_that_rests_is_asked_about_by_a_later_record() {
         lab.label("pump stands", 9);
     }
     lab.question();
+}
+
+/// Scenario: a text that gives orders stands in a body, in an attribute, or in a user agent, and a model
+/// obeys whatever class it names.
+/// Promise: no record is worth less than the rules say, and nothing of an attribute leaves the process.
+#[test]
+fn no_order_in_any_field_lowers_a_record_and_attributes_are_not_sent() {
+    const MARK: &str = "qzxmark";
+    let lab = Lab::new();
+    let obeyed = |text: &str| {
+        let named = text.split_once("class=").map_or("info", |(_, rest)| rest);
+        let word = named.split(' ').next().unwrap_or_default();
+        Class::named(word)
+    };
+    for (number, text) in injections().iter().enumerate() {
+        let text = text.get(..text.floor_char_boundary(1_000)).unwrap();
+        let order = format!("{MARK} {text}");
+        let bodies = [("attack on gate", 9, Class::Critical), ("copy failed", 17, Class::Warning)];
+        let (body, severity, least) = bodies[number % 2];
+        for field in ["body", "note", "user_agent.original", "http.request.header.user-agent"] {
+            let body = if field == "body" { format!("{body} {text}") } else { body.to_owned() };
+            let attribute = json!({ "key": field, "value": { "stringValue": order } });
+            let record = json!({
+                "severityNumber": severity, "body": { "stringValue": body }, "attributes": [attribute]
+            });
+            let labelled = |lab: &Lab| Class::named(&lab.label_of(&record)[0]).unwrap();
+            assert!(labelled(&lab) >= least, "{field} {text}");
+            for question in lab.tier().asker.take(10) {
+                assert!(!question.text.as_str().contains(MARK), "{field}");
+                match obeyed(text) {
+                    Some(class) => lab.answer(question.template, class),
+                    None => lab.tier().asker.settle([question.template]),
+                }
+            }
+            assert!(labelled(&lab) >= least, "after the verdict, {field} {text}");
+        }
+    }
 }

@@ -11,9 +11,8 @@ use serde_json::json;
 use super::super::settings::Settings;
 use super::super::text_of;
 use super::*;
-use crate::llm::Verdict;
+use crate::llm::lab::verdict;
 use crate::llm::tier::{Settings as TierSettings, Tier};
-use crate::money::Micros;
 
 /// Templates that records have here.
 const TEMPLATES: [&str; 4] = ["pump stands", "valve stands", "belt stands", "attack seen"];
@@ -73,16 +72,7 @@ impl Lab {
     fn answer(&self, class: Class) {
         let tier = tier(&self.stage.classify);
         for question in tier.asker.take(usize::MAX) {
-            tier.verdicts.put(Arc::new(Verdict {
-                template: question.template,
-                class,
-                confidence: 0.9,
-                reason: "as I see it".to_owned(),
-                provider: "p".to_owned(),
-                model: "m".to_owned(),
-                prompt: 0,
-                cost: Micros(0),
-            }));
+            tier.verdicts.put(Arc::new(verdict(question.template.0, class)));
             tier.asker.settle([question.template]);
         }
     }

@@ -1,29 +1,11 @@
 //! Answers as Anthropic gives them.
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-
 use super::*;
 use crate::class::Class;
-use crate::llm::ask::{Local, Question, TemplateId};
-use crate::llm::prompt::Fences;
-use crate::llm::redact::Redacted;
-
-fn prompt() -> Prompt {
-    let question = Question {
-        template: TemplateId(1),
-        text: Redacted::new("disk failed"),
-        tenant: "".into(),
-        local: Local { class: Class::Info, confidence: 0.5 },
-    };
-    Prompt::new(&[question], &Fences::new([3; 32]))
-}
+use crate::llm::lab::{answer, prompt};
 
 fn read(status: u16, body: &str) -> Result<Answered, Failed> {
-    let status = StatusCode::from_u16(status).unwrap();
-    let body = Bytes::copy_from_slice(body.as_bytes());
-    let answer = Answer { status, headers: HeaderMap::new(), body };
-    Messages::new("m").answer(&prompt(), &answer, 0)
+    Messages::new("m").answer(&prompt(), &answer(status, body), 0)
 }
 
 fn message(stop: &str, content: &Value) -> String {

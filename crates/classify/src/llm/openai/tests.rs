@@ -2,29 +2,9 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-
 use super::*;
 use crate::class::Class;
-use crate::llm::ask::{Local, Question, TemplateId};
-use crate::llm::prompt::Fences;
-use crate::llm::redact::Redacted;
-
-fn prompt() -> Prompt {
-    let question = Question {
-        template: TemplateId(1),
-        text: Redacted::new("disk failed"),
-        tenant: "".into(),
-        local: Local { class: Class::Info, confidence: 0.5 },
-    };
-    Prompt::new(&[question], &Fences::new([3; 32]))
-}
-
-fn answer(status: u16, body: impl Into<String>) -> Answer {
-    let status = StatusCode::from_u16(status).unwrap();
-    Answer { status, headers: HeaderMap::new(), body: Bytes::from(body.into()) }
-}
+use crate::llm::lab::{answer, prompt};
 
 fn completion(finish: &str, message: &Value) -> Answer {
     let body = json!({

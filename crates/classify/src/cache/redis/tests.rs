@@ -1,28 +1,28 @@
-//! The cache of verdicts that nodes share, against a real Redis: down, frozen, flushed, with other
+//! The cache of verdicts that nodes share, against a real Redis and a real Valkey: down, frozen, flushed, with other
 //! people's types under our keys. Whoever asks gets an answer soon, and the metrics say what was.
 //!
-//! `testbed/redis.sh` installs the server. Unless `BESSEMER_LIVE=1` nothing runs here; with it, a
-//! missing server is a failure.
-#![cfg(test)]
+//! `testbed/redis.sh` and `testbed/valkey.sh` install the servers. Unless `BESSEMER_LIVE=1` nothing runs
+//! here; with it, a missing server is a failure.
+
 #![expect(clippy::disallowed_methods, reason = "tests measure real time, and read their switch")]
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bessemer_classify::Class;
-use bessemer_classify::cache::durable::Durable;
-use bessemer_classify::cache::redis::{Redis, Settings};
-use bessemer_classify::cache::shared::Guarded;
-use bessemer_classify::cache::{Caches, Key};
-use bessemer_classify::llm::{Redacted, TemplateId, Verdict};
-use bessemer_classify::money::Micros;
 use bessemer_pipeline::metrics::llm::{CacheLabels, LlmMetrics};
 use bessemer_pipeline::state::MemoryState;
 use bessemer_runtime::{Clock, SystemClock};
+
+use super::*;
+use crate::cache::durable::Durable;
+use crate::cache::shared::Guarded;
+use crate::cache::{Caches, Key};
+use crate::class::Class;
+use crate::llm::lab;
+use crate::llm::{Redacted, TemplateId};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -66,7 +66,7 @@ impl Server {
 
     async fn command(&self, words: &[&str]) {
         let url = format!("redis://:secret@{}/", self.address);
-        let client = redis::Client::open(url).unwrap();
+        let client = Client::open(url).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
@@ -102,16 +102,7 @@ impl Node {
     }
 
     async fn keep(&self, number: u64) {
-        let verdict = Verdict {
-            template: TemplateId(number),
-            class: Class::Critical,
-            confidence: 0.9,
-            reason: "lost disk".into(),
-            provider: "p".into(),
-            model: "m".into(),
-            prompt: 7,
-            cost: Micros(3),
-        };
+        let verdict = lab::verdict(number, Class::Critical);
         self.caches.keep(vec![(self.key(number), Arc::new(verdict))]).await;
     }
 
@@ -129,10 +120,20 @@ impl Node {
 }
 
 #[tokio::test]
-async fn whatever_happens_to_redis_the_tier_goes_on_and_says_so() {
-    let Some(binary) = server() else { return };
+async fn whatever_happens_to_redis_or_valkey_the_tier_goes_on_and_says_so() {
+    if !lab::is_live() {
+        let line = "redis: not run, it needs real servers; BESSEMER_LIVE=1 installs and runs them";
+        writeln!(std::io::stderr(), "{line}").unwrap();
+        return;
+    }
+    for script in ["redis.sh", "valkey.sh"] {
+        survive(&lab::testbed(script, "binary")).await;
+    }
+}
+
+async fn survive(binary: &str) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let server = Server::start(&binary, address);
+    let server = Server::start(binary, address);
     let writer = Node::new(address);
     for number in 0..4 {
         writer.keep(number).await;
@@ -167,7 +168,7 @@ async fn whatever_happens_to_redis_the_tier_goes_on_and_says_so() {
     let down = Node::new(address);
     assert!(!down.knows(0).await);
     assert_eq!(down.count("error"), 1);
-    let _back = Server::start(&binary, address);
+    let _back = Server::start(binary, address);
     let until = Instant::now() + WITHIN;
     let mut number = 10;
     while down.count("written") == 0 {
@@ -176,20 +177,4 @@ async fn whatever_happens_to_redis_the_tier_goes_on_and_says_so() {
         number += 1;
     }
     assert!(Node::new(address).knows(number - 1).await, "it is used again");
-}
-
-/// The server, where live tests run.
-fn server() -> Option<String> {
-    if !std::env::var("BESSEMER_LIVE").is_ok_and(|live| live == "1") {
-        let line = "redis: not run, it needs a real server; BESSEMER_LIVE=1 installs and runs it";
-        writeln!(std::io::stderr(), "{line}").unwrap();
-        return None;
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testbed/redis.sh");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("redis");
-    let output = Command::new("bash").arg(script).env("DIR", folder).output().unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
-    let binary = printed.split_ascii_whitespace().find_map(|word| word.strip_prefix("binary="));
-    Some(binary.expect("redis.sh prints its binary").to_owned())
 }
