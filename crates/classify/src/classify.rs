@@ -12,6 +12,7 @@ mod correct;
 mod encode;
 mod escalate;
 pub mod explain;
+mod incidents;
 mod judge;
 mod keeper;
 mod raise;
@@ -40,12 +41,15 @@ use crate::scan::Scan;
 use correct::Corrections;
 use encode::{Encoder, FIRM, Label, RuleLabels};
 use explain::Explainer;
+use incidents::Incidents;
 use judge::{Judge, Judged, Subject, Why};
 use keeper::Keeper;
 use raise::{Ask, Raiser};
 use services::{OTHERS, Services};
 use sets::Hits;
-pub use settings::{AttributeNames, DefaultLabel, ModelSettings, Settings, TemplateSettings};
+pub use settings::{
+    AttributeNames, DefaultLabel, ModelSettings, Settings, SimilarSettings, TemplateSettings,
+};
 use wait::{Load, Turn, Waiting};
 
 /// A block that loads.
@@ -116,6 +120,9 @@ fn classify(settings: &Settings, context: &Context) -> Result<Arc<Classify>, Set
     let hits: Arc<dyn Report> = Arc::clone(&classify.hits) as Arc<dyn Report>;
     context.services.publish_report("rules", &context.id, hits);
     context.services.publish_explain(&context.id, Arc::new(Explainer::of(&classify)));
+    if let Some(incidents) = classify.keeper.as_ref().and_then(|keeper| keeper.judge.incidents()) {
+        context.services.publish_similar(&context.id, incidents);
+    }
     if let Some(corrections) = Corrections::open(&classify, context) {
         context.services.publish_feedback(&context.id, Arc::new(corrections));
     }
@@ -139,7 +146,11 @@ impl Classify {
             Ok::<_, SettingsError>(Raiser::new(tier, settings.attributes.clone(), llm))
         });
         let raiser = raiser.transpose()?;
-        let judge = Judge::new(&settings.model, &settings.templates, raiser, &encoder)?;
+        let incidents = settings.similar.enabled.then(|| Incidents::open(context).map(Arc::new));
+        let incidents = incidents.transpose().map_err(|error| {
+            SettingsError::new("similar", error.to_string(), "check the data directory")
+        })?;
+        let judge = Judge::new(settings, (raiser, incidents), &encoder)?;
         let mut classify = Self {
             default: Label { overruled_above: heard_above, ..unmatched },
             default_confidence: default.confidence,

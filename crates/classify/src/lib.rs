@@ -16,6 +16,7 @@ pub mod rules;
 #[cfg(test)]
 mod samples;
 mod scan;
+pub mod similar;
 pub mod sorter;
 pub mod templates;
 

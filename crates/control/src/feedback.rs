@@ -1,4 +1,5 @@
-//! `/api/v1/feedback`: operators correct classes, list what they corrected, and take it back.
+//! `/api/v1/feedback`: operators correct classes, list what they corrected, and take it back;
+//! `/api/v1/similar`: what happened before that is like a message, and its tickets.
 //!
 //! A change is a POST of JSON or a DELETE, which a page in a browser cannot send to this port
 //! unasked.
@@ -10,9 +11,9 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use bessemer_pipeline::services::{Corrected, Correction, FeedbackError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::admin::{Admin, problem};
 
@@ -23,6 +24,8 @@ pub(crate) fn routes() -> axum::Router<Admin> {
     axum::Router::new()
         .route("/api/v1/feedback", get(list).post(correct))
         .route("/api/v1/feedback/{template}", delete(undo))
+        .route("/api/v1/similar", get(similar))
+        .route("/api/v1/similar/{template}", post(tickets))
         .layer(DefaultBodyLimit::max(CORRECTION_BYTES_MAX))
 }
 
@@ -73,7 +76,7 @@ async fn correct(
     };
     match admin.services.feedback(correction.component.as_deref()) {
         Ok((_, feedback)) => answer(feedback.correct(correction).await),
-        Err(error) => answer(Err(error)),
+        Err(error) => answer::<()>(Err(error)),
     }
 }
 
@@ -94,13 +97,52 @@ async fn undo(
     };
     match admin.services.feedback(component.as_deref()) {
         Ok((_, feedback)) => answer(feedback.undo(&template).await),
-        Err(error) => answer(Err(error)),
+        Err(error) => answer::<()>(Err(error)),
     }
 }
 
-fn answer(result: Result<Corrected, FeedbackError>) -> Response {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SimilarQuery {
+    message: String,
+}
+
+async fn similar(
+    State(admin): State<Admin>,
+    query: Result<Query<SimilarQuery>, QueryRejection>,
+) -> Response {
+    match query {
+        Ok(Query(query)) => Json(admin.services.similar(&query.message)).into_response(),
+        Err(rejection) => problem(StatusCode::BAD_REQUEST, &rejection.body_text()),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tickets {
+    #[serde(default)]
+    component: Option<String>,
+    tickets: Vec<String>,
+}
+
+async fn tickets(
+    State(admin): State<Admin>,
+    Path(template): Path<String>,
+    body: Result<Json<Tickets>, JsonRejection>,
+) -> Response {
+    let body = match body {
+        Ok(Json(body)) => body,
+        Err(rejection) => return problem(StatusCode::BAD_REQUEST, &rejection.body_text()),
+    };
+    match admin.services.similar_of(body.component.as_deref()) {
+        Ok(similar) => answer(similar.tickets(&template, body.tickets).await),
+        Err(error) => answer::<()>(Err(error)),
+    }
+}
+
+fn answer<T: Serialize>(result: Result<T, FeedbackError>) -> Response {
     let error = match result {
-        Ok(corrected) => return Json(corrected).into_response(),
+        Ok(value) => return Json(value).into_response(),
         Err(error) => error,
     };
     let status = match &error {

@@ -23,6 +23,7 @@ pub(crate) async fn index(State(admin): State<Admin>) -> String {
          /api/v1/rules\n\
          /api/v1/explain   ?message=...&severity=17\n\
          /api/v1/feedback  ?component=...&format=json|jsonl\n\
+         /api/v1/similar   ?message=...\n\
          /api/v1/graph     ?format=json|dot|mermaid\n",
         admin.version
     )

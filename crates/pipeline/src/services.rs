@@ -1,6 +1,7 @@
 //! Small traits by which components serve each other and the admin API, found by component id.
 
 mod feedback;
+mod similar;
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use crate::catalog::SettingsError;
 use crate::receiver::StartError;
 pub use feedback::{Corrected, Correction, Feedback, FeedbackError};
+pub use similar::{Like, Similar};
 
 /// Reports by kind and component id.
 type Reports = BTreeMap<(&'static str, String), Arc<dyn Report>>;
@@ -36,6 +38,7 @@ pub struct Services {
     jobs: Mutex<Vec<Job>>,
     explains: RwLock<BTreeMap<String, Arc<dyn Explain>>>,
     feedbacks: RwLock<BTreeMap<String, Arc<dyn Feedback>>>,
+    similars: RwLock<BTreeMap<String, Arc<dyn Similar>>>,
 }
 
 impl std::fmt::Debug for Services {
@@ -142,6 +145,33 @@ impl Services {
     /// Publishes what takes corrections of labels.
     pub fn publish_feedback(&self, id: &str, feedback: Arc<dyn Feedback>) {
         self.feedbacks.write().insert(id.to_owned(), feedback);
+    }
+
+    /// Publishes what knows critical templates of the past.
+    pub fn publish_similar(&self, id: &str, similar: Arc<dyn Similar>) {
+        self.similars.write().insert(id.to_owned(), similar);
+    }
+
+    /// Critical templates of the past that a message is like, by component id.
+    pub fn similar(&self, message: &str) -> BTreeMap<String, Vec<Like>> {
+        let similars = self.similars.read();
+        similars.iter().map(|(id, similar)| (id.clone(), similar.similar(message))).collect()
+    }
+
+    /// What knows them for component `id`, or for the only one when `id` is `None`.
+    pub fn similar_of(&self, id: Option<&str>) -> Result<Arc<dyn Similar>, FeedbackError> {
+        let similars = self.similars.read();
+        let mut fitting = similars.iter().filter(|(one, _)| id.is_none_or(|id| **one == *id));
+        match (fitting.next(), fitting.next()) {
+            (Some((_, similar)), None) => Ok(Arc::clone(similar)),
+            (Some(_), Some(_)) => {
+                let ids: Vec<&str> = similars.keys().map(String::as_str).collect();
+                Err(FeedbackError::Bad(format!("name a component: one of {}", ids.join(", "))))
+            }
+            (None, _) => Err(FeedbackError::NotFound(
+                "no such classify processor has `similar.enabled`".to_owned(),
+            )),
+        }
     }
 
     /// All corrections that hold, by component id.

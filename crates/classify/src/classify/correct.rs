@@ -59,7 +59,7 @@ impl Corrections {
         for (key, value) in self.state.scan(&self.component, PREFIX, CORRECTIONS_MAX)? {
             let read: Option<Corrected> = serde_json::from_slice(&value).ok();
             let class = read.as_ref().and_then(|read| Class::named(&read.class));
-            let template = read.as_ref().and_then(|read| id_of(&read.template));
+            let template = read.as_ref().and_then(|read| TemplateId::of_text(&read.template));
             let (Some(read), Some(class), Some(template)) = (read, class, template) else {
                 let component = &self.component;
                 tracing::error!(component, key, "a correction of an operator cannot be read");
@@ -83,7 +83,7 @@ impl Corrections {
         let judge = self.judge()?;
         match (&correction.template, &correction.message) {
             (Some(id), None) => {
-                let id = id_of(id).ok_or_else(|| unknown(id))?;
+                let id = TemplateId::of_text(id).ok_or_else(|| unknown(id))?;
                 let text = judge.text_of(id).ok_or_else(|| unknown(&id.to_string()))?;
                 Ok((id, text))
             }
@@ -172,7 +172,7 @@ impl Corrections {
     async fn give_back(&self, id: &str) -> Result<Corrected, FeedbackError> {
         let _turn = self.turn.lock().await;
         let judge = self.judge()?;
-        let template = id_of(id).ok_or_else(|| unknown(id))?;
+        let template = TemplateId::of_text(id).ok_or_else(|| unknown(id))?;
         let corrected = judge.correction(template).ok_or_else(|| {
             FeedbackError::NotFound(format!("the class of template {id} is not corrected"))
         })?;
@@ -204,10 +204,6 @@ impl Feedback for Corrections {
 
 fn key_of(template: TemplateId) -> String {
     format!("{PREFIX}{template}")
-}
-
-fn id_of(text: &str) -> Option<TemplateId> {
-    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok().map(TemplateId)).flatten()
 }
 
 fn unknown(what: &str) -> FeedbackError {

@@ -20,8 +20,9 @@ use parking_lot::Mutex;
 
 use super::encode::{Encoder, FIRM, Label, Said};
 use super::explain::Opinion;
+use super::incidents::Incidents;
 use super::raise::{About, Ask, Raiser, Span};
-use super::settings::{AttributeNames, ModelSettings, TemplateSettings};
+use super::settings::{AttributeNames, ModelSettings, Settings};
 use crate::cell::LabelCell;
 use crate::class::Class;
 use crate::llm::escalations::Escalations;
@@ -141,6 +142,7 @@ struct Learned {
 pub(super) struct Judge {
     model: Option<Arc<Model>>,
     raiser: Option<Raiser>,
+    incidents: Option<Arc<Incidents>>,
     by_template: bool,
     names: AttributeNames,
     /// The attributes of the labels that rules give, to which a template is added.
@@ -156,13 +158,13 @@ pub(super) struct Judge {
 impl Judge {
     /// `None` when neither model nor templates are enabled.
     pub(super) fn new(
-        model: &ModelSettings,
-        templates: &TemplateSettings,
-        raiser: Option<Raiser>,
+        settings: &Settings,
+        (raiser, incidents): (Option<Raiser>, Option<Arc<Incidents>>),
         encoder: &Encoder<'_>,
     ) -> Result<Option<Self>, SettingsError> {
-        // A question is about a template.
-        let by_template = templates.enabled || raiser.is_some();
+        let (model, templates) = (&settings.model, &settings.templates);
+        // A question is about a template, and so is an incident.
+        let by_template = templates.enabled || raiser.is_some() || incidents.is_some();
         if !model.enabled && !by_template {
             return Ok(None);
         }
@@ -171,6 +173,7 @@ impl Judge {
         Ok(Some(Self {
             by_template,
             raiser,
+            incidents,
             model,
             names: encoder.names.clone(),
             by_rules: encoder.made(),
@@ -211,7 +214,8 @@ impl Judge {
         match (&self.raiser, &known.ask) {
             (Some(raiser), Some(ask)) => {
                 let text = || self.learned.lock().templates.as_ref()?.text_of(known.template?);
-                let about = About { text: &text, tenant };
+                let similar = || self.similar_to(known.template?, body);
+                let about = About { text: &text, tenant, similar: &similar };
                 let (label, is_open) = raiser.label(tails, ask, known.label, count, &about);
                 Judged { label, ask: is_open.then_some(ask), why: Why::Verdict }
             }
@@ -236,6 +240,20 @@ impl Judge {
     /// Whose record it is, as far as its resource says.
     pub(super) fn tenant_of(&self, draft: &Draft, item: usize) -> Arc<str> {
         self.raiser.as_ref().map_or_else(|| "".into(), |raiser| raiser.tenant_of(draft, item))
+    }
+
+    /// Critical templates of the past.
+    pub(super) fn incidents(&self) -> Option<Arc<Incidents>> {
+        self.incidents.clone()
+    }
+
+    /// What the template of a critical body is like, as an attribute.
+    fn similar_to(&self, template: TemplateId, body: &[u8]) -> Option<(String, Value)> {
+        let incidents = self.incidents.as_ref()?;
+        let like = incidents.meet(template, &String::from_utf8_lossy(body));
+        let name = Some(&self.names.similar).filter(|name| !name.is_empty() && !like.is_empty())?;
+        let texts = like.iter().map(|one| Value::String(one.to_string())).collect();
+        Some((name.clone(), Value::Array(texts)))
     }
 
     /// The way to the LLMs.
@@ -353,6 +371,10 @@ impl Judge {
         if let Some(template) = key.template.filter(|_| !self.names.template.is_empty()) {
             attributes.push((self.names.template.clone(), Value::String(template.to_string())));
         }
+        let class = key.model.map_or(rules.class, |(class, _)| class);
+        if let Some(template) = key.template.filter(|_| class == Class::Critical) {
+            attributes.extend(self.similar_to(template, text.as_bytes()));
+        }
         let tail = tails.learn(&attributes)?;
         let label = match key.model {
             Some((class, _)) => Label { class, tail, rule: 0, ..rules },
@@ -419,13 +441,20 @@ impl Judge {
     /// What must be stored of the templates.
     pub(super) fn take_changes(&self) -> Vec<Change> {
         let mut learned = self.learned.lock();
-        learned.templates.as_mut().map(Templates::take_changes).unwrap_or_default()
+        let mut changes =
+            learned.templates.as_mut().map(Templates::take_changes).unwrap_or_default();
+        drop(learned);
+        changes.extend(self.incidents.iter().flat_map(|incidents| incidents.take_changes()));
+        changes
     }
 
     /// Has every template stored anew.
     pub(super) fn change_all(&self) {
         if let Some(templates) = &mut self.learned.lock().templates {
             templates.change_all();
+        }
+        if let Some(incidents) = &self.incidents {
+            incidents.change_all();
         }
     }
 
@@ -463,7 +492,7 @@ impl Learned {
 }
 
 /// As much of a body as is looked at.
-fn head(body: &[u8]) -> &[u8] {
+pub(super) fn head(body: &[u8]) -> &[u8] {
     body.get(..body.len().min(TEXT_BYTES_MAX)).unwrap_or_default()
 }
 

@@ -114,6 +114,8 @@ pub(super) struct About<'a> {
     pub(super) text: &'a dyn Fn() -> Option<String>,
     /// Whose record it is.
     pub(super) tenant: &'a dyn Fn() -> Arc<str>,
+    /// What it is like, once it is critical.
+    pub(super) similar: &'a dyn Fn() -> Option<(String, Value)>,
 }
 
 /// A name that takes little memory, and another one for each other name.
@@ -195,7 +197,7 @@ impl Raiser {
         ask.is_judged.store(true, Ordering::Relaxed);
         if ask.raised.class() != Some(verdict.class) {
             let is_higher = verdict.raises(ask.local.class);
-            let raised = is_higher.then(|| self.raised(tails, ask, &verdict));
+            let raised = is_higher.then(|| self.raised(tails, ask, &verdict, about));
             ask.raised.set(raised.flatten());
         }
     }
@@ -213,7 +215,13 @@ impl Raiser {
         }
     }
 
-    fn raised(&self, tails: &Tails, ask: &Ask, verdict: &Verdict) -> Option<(Class, TailId)> {
+    fn raised(
+        &self,
+        tails: &Tails,
+        ask: &Ask,
+        verdict: &Verdict,
+        about: &About<'_>,
+    ) -> Option<(Class, TailId)> {
         let said = Said {
             class: verdict.over(ask.local.class),
             confidence: verdict.confidence,
@@ -224,6 +232,9 @@ impl Raiser {
         let mut attributes = said.attributes(&self.names);
         let template = |(name, _): &&(String, Value)| *name == self.names.template;
         attributes.extend(ask.base.iter().find(template).cloned());
+        if said.class == Class::Critical {
+            attributes.extend((about.similar)());
+        }
         Some((said.class, tails.learn(&attributes)?))
     }
 

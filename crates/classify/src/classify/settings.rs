@@ -24,6 +24,8 @@ pub struct Settings {
     pub model: ModelSettings,
     /// Templates of log bodies.
     pub templates: TemplateSettings,
+    /// Critical templates of the past that a critical record is like.
+    pub similar: SimilarSettings,
     /// LLMs that are asked, beside the flow, about templates that no firm rule matches and the model
     /// is unsure of; they can raise a class and never lower it. Implies templates.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +43,7 @@ impl Default for Settings {
             default: DefaultLabel::default(),
             model: ModelSettings::default(),
             templates: TemplateSettings::default(),
+            similar: SimilarSettings::default(),
             llm: None,
             attributes: AttributeNames::default(),
         }
@@ -80,6 +83,9 @@ pub struct AttributeNames {
     pub model: String,
     /// The template of the body, where templates are enabled.
     pub template: String,
+    /// Up to three critical templates of the past that a critical record is like, each with its
+    /// likeness from 0 to 1 and its tickets.
+    pub similar: String,
     /// `budget` where an LLM would have been asked and its budget is spent.
     pub degraded: String,
 }
@@ -93,6 +99,7 @@ impl Default for AttributeNames {
             reason: "ai.reason".into(),
             model: "ai.model".into(),
             template: "ai.template".into(),
+            similar: "ai.similar".into(),
             degraded: "ai.degraded".into(),
         }
     }
@@ -118,6 +125,14 @@ impl Default for ModelSettings {
         let (file, public_key) = (String::new(), String::new());
         Self { enabled: false, file, public_key, confidence_min: 0.0 }
     }
+}
+
+/// Settings of critical templates of the past.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimilarSettings {
+    /// Whether critical records say what they are like. Implies templates.
+    pub enabled: bool,
 }
 
 /// Settings of templates.

@@ -307,6 +307,22 @@ fn the_model_overrules_a_weak_rule_and_no_firm_one() {
 }
 
 #[test]
+fn a_critical_record_says_which_critical_template_it_is_like() {
+    let similar = SimilarSettings { enabled: true };
+    let settings = Settings { similar, ..Settings::default() };
+    let context = Context::detached().of("bessemer.processor.classify.test");
+    let bodies = [
+        "attack on database orders lost disk",
+        "second attack on database billing lost disk",
+        "disk of database orders is well",
+    ];
+    let records = bodies.map(|body| log(body, 9));
+    let draft = run(&Classify::new(&settings, &context).unwrap(), &context, &records);
+    let has = |index| draft.attribute(index, b"ai.similar").is_some();
+    assert_eq!([has(0), has(1), has(2)], [false, true, false]);
+}
+
+#[test]
 fn what_is_remembered_depends_on_severity() {
     let records: Vec<_> = [9, 17, 9, 17].map(|severity| log("gate state 4", severity)).into();
     let found = judged(&all_tiers(), &records, &["ai.classification", "ai.confidence"]);
