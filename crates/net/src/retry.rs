@@ -5,7 +5,7 @@
 //! 503 and 504, of gRPC codes those that [`grpc_is_retryable`] lists.
 //! <https://opentelemetry.io/docs/specs/otlp/#failures>
 
-mod date;
+pub(crate) mod date;
 pub mod settings;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ pub(crate) fn of_error(error: &DialError) -> Probe {
         DialError::Connect { .. } => "check the port of the endpoint, and that it listens there",
         DialError::Tls { .. } => "check the client's tls block and whether the endpoint speaks TLS",
         DialError::Timeout { .. } => "check firewalls between here and the endpoint",
+        DialError::Proxy { .. } => "check proxy_url and what the proxy lets through",
         DialError::Credentials { .. } => "check the component that auth names",
         DialError::Lost { .. }
         | DialError::Reset { .. }

@@ -16,6 +16,7 @@ use bessemer_runtime::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use basic::Basic;
+pub(super) use basic::value as basic_value;
 pub use bearer::{Bearer, header_name};
 pub use oauth2::{Grant, OAuth2};
 

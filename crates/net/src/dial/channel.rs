@@ -190,6 +190,10 @@ impl Channel {
         *request.method_mut() = outbound.method.clone();
         *request.uri_mut() = Uri::from(outbound.path.clone());
         *request.headers_mut() = outbound.headers.clone();
+        if let Some(proxy) = self.connector.reading_proxy() {
+            *request.uri_mut() = self.absolute(outbound.path);
+            proxy.write_to(request.headers_mut());
+        }
         let limits = Limits { witness: outbound.witness, ..self.limits() };
         let reply = connection.exchange(request, limits).await?;
         self.keep(connection);

@@ -16,11 +16,13 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::auth::{Credentials, Proof};
 use super::channel::{Bounds, Channel, Outbound, Speak};
 use super::connect::{Connector, Gate};
+use super::cookies::Jar;
 use super::endpoint::Endpoint;
 use super::error::{DialError, SettingsError};
 use super::http2::Pings;
 use super::message::{Answer, Request};
 use super::outcome::{Next, Outcome, retry};
+use super::proxy::Proxy;
 use super::reply::{Reply, Witness};
 use super::settings::Settings;
 use super::tls::{ClientTls, Offer};
@@ -50,6 +52,7 @@ pub struct Client {
     channel: Arc<Channel>,
     headers: HeaderMap,
     credentials: Option<Credentials>,
+    cookies: Option<Arc<Jar>>,
     body_bytes_max: usize,
 }
 
@@ -76,9 +79,12 @@ impl Client {
         let bounds = bounds(settings, speak);
         let body_bytes_max = bounds.body_bytes_max;
         let limit = settings.connect_timeout.0;
-        let connector = connector(endpoint, &settings.tls, offer, limit, (clock, random))?;
+        let mut connector = connector(endpoint, &settings.tls, offer, limit, (clock, random))?;
+        let proxy = settings.proxy_url.as_ref().filter(|url| !url.expose().is_empty());
+        connector.proxy = proxy.map(Proxy::parse).transpose()?;
         let channel = Channel::new(connector, bounds);
-        Ok(Self { channel, headers, credentials: None, body_bytes_max })
+        let cookies = settings.cookies.is_some_and(|cookies| cookies.enabled).then(Arc::default);
+        Ok(Self { channel, headers, credentials: None, cookies, body_bytes_max })
     }
 
     /// The same, proving with every request who sends.
@@ -135,6 +141,11 @@ impl Client {
         if let Some(proof) = proof {
             proof.write_to(&mut headers);
         }
+        let (endpoint, path) = (&self.channel.connector.endpoint, request.path.path());
+        let now = || Duration::from_nanos(self.channel.clock().unix_nanos());
+        if let Some(jar) = &self.cookies {
+            jar.write_to(&mut headers, endpoint, path, now());
+        }
         let outbound = Outbound {
             method: &request.method,
             path: &request.path,
@@ -143,6 +154,9 @@ impl Client {
             witness,
         };
         let reply = self.channel.exchange(&outbound).await?;
+        if let Some(jar) = &self.cookies {
+            jar.keep(&reply.headers, endpoint, path, now());
+        }
         answer(reply, self.body_bytes_max)
     }
 
@@ -212,7 +226,7 @@ pub(super) fn connector(
     (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
 ) -> Result<Connector, SettingsError> {
     let tls = endpoint.secure.then(|| ClientTls::new(tls, &endpoint.host, offer)).transpose()?;
-    Ok(Connector { endpoint, tls, limit, clock, random, gate: Gate::default() })
+    Ok(Connector { endpoint, proxy: None, tls, limit, clock, random, gate: Gate::default() })
 }
 
 /// The headers of the settings, marked as secrets.

@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::endpoint::Endpoint;
 use super::error::{DialError, chain};
+use super::proxy::Proxy;
 use super::stream::Stream;
 use super::tls::ClientTls;
 
@@ -25,6 +26,7 @@ const ADDRESSES_MAX: usize = 8;
 /// Opens connections to one endpoint.
 pub(super) struct Connector {
     pub(super) endpoint: Endpoint,
+    pub(super) proxy: Option<Proxy>,
     pub(super) tls: Option<ClientTls>,
     pub(super) limit: Duration,
     pub(super) clock: Arc<dyn Clock>,
@@ -110,12 +112,15 @@ impl Connector {
     }
 
     async fn open(&self) -> Result<(Stream, Negotiated), DialError> {
-        let stream = self.tcp().await?;
+        let mut stream = self.tcp().await?;
         // Small heads and the last part of a body must not wait for an acknowledgement.
         stream.set_nodelay(true).map_err(|error| self.connect_error(error))?;
         let Some(tls) = &self.tls else {
             return Ok((Stream::plain(stream), Negotiated::Nothing));
         };
+        if let Some(proxy) = &self.proxy {
+            proxy.tunnel(&mut stream, &self.endpoint).await?;
+        }
         let config = tls.current(self.clock.monotonic());
         let connected = TlsConnector::from(config).connect(tls.name(), stream).await;
         let stream = connected.map_err(|error| DialError::Tls {
@@ -146,7 +151,7 @@ impl Connector {
     }
 
     async fn addresses(&self) -> Result<Vec<SocketAddr>, DialError> {
-        let Endpoint { host, port, .. } = &self.endpoint;
+        let Endpoint { host, port, .. } = self.next();
         let found = tokio::net::lookup_host((host.as_str(), *port)).await;
         let unresolved =
             |source| DialError::Resolve { host: host.clone(), source: Arc::new(source) };
@@ -158,7 +163,17 @@ impl Connector {
     }
 
     fn connect_error(&self, source: io::Error) -> DialError {
-        DialError::Connect { address: self.endpoint.address(), source: Arc::new(source) }
+        DialError::Connect { address: self.next().address(), source: Arc::new(source) }
+    }
+
+    /// Where TCP goes: to the proxy if there is one.
+    fn next(&self) -> &Endpoint {
+        self.proxy.as_ref().map_or(&self.endpoint, |proxy| &proxy.endpoint)
+    }
+
+    /// The proxy that must read every request, since it opens no tunnel for plain text.
+    pub(super) fn reading_proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|_| self.tls.is_none())
     }
 }
 

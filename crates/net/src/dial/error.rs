@@ -64,6 +64,14 @@ pub enum DialError {
         /// `head` or `body`.
         part: &'static str,
     },
+    /// The proxy is there and opens no way to the destination.
+    #[error("the proxy {address} {reason}")]
+    Proxy {
+        /// Host and port of the proxy.
+        address: String,
+        /// What it does instead.
+        reason: String,
+    },
     /// There is nothing to prove with who sends; the request was not sent.
     #[error("no credentials: {reason}")]
     Credentials {
@@ -88,6 +96,7 @@ impl DialError {
             | Self::Lost { .. }
             | Self::Reset { .. }
             | Self::Malformed { .. }
+            | Self::Proxy { .. }
             | Self::Credentials { .. } => true,
         }
     }
@@ -98,6 +107,7 @@ impl DialError {
             self,
             Self::Resolve { .. }
                 | Self::Connect { .. }
+                | Self::Proxy { .. }
                 | Self::Credentials { .. }
                 | Self::Cancelled
         )

@@ -242,6 +242,7 @@ fn status_of(error: &DialError) -> Status {
         | DialError::Tls { .. }
         | DialError::Lost { .. }
         | DialError::Malformed { .. }
+        | DialError::Proxy { .. }
         | DialError::Credentials { .. } => Code::Unavailable,
     };
     Status::new(code, error.to_string())

@@ -30,6 +30,13 @@ pub struct Settings {
     /// The component that proves who sends: `otelcol.auth.basic.LABEL.handler` and the like.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Reference>,
+    /// An HTTP proxy before the endpoint, as `http://user:password@host:port`. `https` endpoints are
+    /// reached through its `CONNECT`; of `http` endpoints it reads every request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_url: Option<Secret>,
+    /// Whether cookies of the endpoint are kept and sent back; without the block they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cookies: Option<Cookies>,
     /// How request bodies are compressed; what is already compressed that way is sent unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Encoding>,
@@ -72,6 +79,8 @@ impl Default for Settings {
             connect_timeout: Span(10 * SECOND),
             headers: BTreeMap::new(),
             auth: None,
+            proxy_url: None,
+            cookies: None,
             compression: None,
             compression_params: Ignored,
             max_response_body_size: ByteSize::mib(4),
@@ -87,6 +96,14 @@ impl Default for Settings {
             write_buffer_size: None,
         }
     }
+}
+
+/// Cookies that an endpoint sets, at most 50 of 4 KiB, for as long as the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cookies {
+    /// Whether they are kept.
+    pub enabled: bool,
 }
 
 /// How to reach a gRPC destination.

@@ -138,7 +138,7 @@ fn percent_encode(message: &str) -> String {
 }
 
 /// Undoes the encoding; an invalid escape stays as it is, as gRPC asks of receivers.
-fn percent_decode(value: &[u8]) -> String {
+pub(crate) fn percent_decode(value: &[u8]) -> String {
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some((&byte, tail)) = rest.split_first() {

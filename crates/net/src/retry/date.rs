@@ -5,7 +5,7 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Seconds since the Unix epoch; dates before it are the epoch itself.
-pub(super) fn parse(text: &str) -> Option<u64> {
+pub(crate) fn parse(text: &str) -> Option<u64> {
     match text.split_once(',') {
         Some((_, rest)) if rest.contains('-') => rfc850(rest),
         Some((_, rest)) => imf_fixdate(rest),

@@ -9,6 +9,8 @@ mod hostile;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod retry;
 #[cfg(test)]
 mod support;

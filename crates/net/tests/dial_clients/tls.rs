@@ -133,6 +133,15 @@ fn settings(server: &Server, tls: Tls) -> Settings {
     Settings { endpoint, tls, timeout: millis(5000), ..Settings::default() }
 }
 
+/// A server, and the settings of a client that trusts it.
+pub(crate) async fn trusted() -> (Server, Settings) {
+    let authority = Authority::new();
+    let leaf = authority.sign(&["localhost"], "server");
+    let server = Rules::new(&leaf).serve().await;
+    let settings = settings(&server, trusting(&authority));
+    (server, settings)
+}
+
 fn trusting(authority: &Authority) -> Tls {
     Tls { ca_pem: Some(authority.pem()), ..Tls::default() }
 }

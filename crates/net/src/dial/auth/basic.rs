@@ -42,7 +42,7 @@ impl Authorize for Basic {
 }
 
 /// The value of the header for a user and a password.
-pub(super) fn value(user: &Secret, password: &Secret) -> String {
+pub(in crate::dial) fn value(user: &Secret, password: &Secret) -> String {
     format!("Basic {}", STANDARD.encode(format!("{}:{}", user.expose(), password.expose())))
 }
 
