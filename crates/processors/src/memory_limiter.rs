@@ -1,5 +1,5 @@
 //! `otelcol.processor.memory_limiter`: refuses new data while the process uses more than the
-//! soft limit (`limit` less `spike_limit`), so that what is in flight stays below the hard one.
+//! soft limit (`limit` less `spike_limit`, or `soft_limit_mib`), so that what is in flight stays below the hard one.
 //!
 //! Resident memory is read every `check_interval`; in between, what was admitted since counts as
 //! if all of it were still held, so that a flood cannot outrun the clock.
@@ -49,6 +49,9 @@ pub(crate) struct Settings {
     pub spike_limit: Option<ByteSize>,
     /// The same in MiB.
     pub spike_limit_mib: Option<u64>,
+    /// Where data begins to be refused, in MiB. The lower one counts of this and the limit less its
+    /// spike.
+    pub soft_limit_mib: Option<u64>,
     /// The limit in percent of the memory that the machine or its cgroup has.
     pub limit_percentage: u64,
     /// The room in percent of the same.
@@ -69,6 +72,7 @@ impl Default for Settings {
             limit_mib: None,
             spike_limit: None,
             spike_limit_mib: None,
+            soft_limit_mib: None,
             limit_percentage: 0,
             spike_limit_percentage: 0,
             min_gc_interval_when_soft_limited: Ignored,
@@ -127,7 +131,17 @@ fn limits(settings: &Settings, machine: fn() -> Option<u64>) -> Result<(u64, u64
         let remedy = format!("write less than {}", ByteSize(limit));
         return Err(SettingsError::new("spike_limit", problem, remedy));
     }
-    Ok((limit, limit - spike))
+    let soft = soft_limit(settings, limit)?.unwrap_or(limit);
+    Ok((limit, soft.min(limit - spike)))
+}
+
+fn soft_limit(settings: &Settings, limit: u64) -> Result<Option<u64>, SettingsError> {
+    let soft = settings.soft_limit_mib.map(|mib| mib.saturating_mul(1 << 20));
+    if soft.is_none_or(|soft| (1..limit).contains(&soft)) {
+        return Ok(soft);
+    }
+    let remedy = format!("write a number of MiB below {}", ByteSize(limit));
+    Err(SettingsError::new("soft_limit_mib", "is not between zero and the limit", remedy))
 }
 
 struct Limiter {
@@ -207,6 +221,13 @@ mod tests {
             Settings { limit_percentage: 50, spike_limit_percentage: 10, ..Settings::default() };
         assert_eq!(limits(&percent, || Some(1000)), Ok((500, 400)));
         assert!(limits(&settings("10MiB", Some("10MiB")), || None).is_err());
+        let soft =
+            |soft| Settings { soft_limit_mib: Some(soft), ..settings("100MiB", Some("30MiB")) };
+        assert_eq!(limits(&soft(60), || None), Ok((mib(100), mib(60))));
+        assert_eq!(limits(&soft(80), || None), Ok((mib(100), mib(70))), "the lower one counts");
+        for wrong in [0, 100, u64::MAX] {
+            assert_eq!(limits(&soft(wrong), || None).unwrap_err().path, "soft_limit_mib");
+        }
         assert!(limits(&Settings::default(), || None).unwrap_err().remedy.contains("512MiB"));
     }
 
