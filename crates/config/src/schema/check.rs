@@ -17,20 +17,15 @@ pub(crate) fn check(settings: &mut Value, schema: &Schema, subject: &str) -> Vec
 }
 
 /// Settings that components are known for elsewhere and that come with a later version.
-const LATER: [&str; 13] = [
+const LATER: [&str; 8] = [
     "audience",
     "aws_secrets_manager",
     "claims",
     "client_certificate_key",
     "client_certificate_key_file",
     "client_certificate_key_id",
-    "condition",
-    "cookies",
-    "group_by",
     "iss",
-    "proxy_url",
     "signature_algorithm",
-    "soft_limit_mib",
 ];
 
 /// Blocks that components are known for elsewhere and that mean nothing here; taken out.

@@ -1,7 +1,7 @@
 //! Gives a value the form that its schema asks for, where no meaning is lost.
 
 use super::Shape;
-use crate::value::{Data, Number, Object, Origin, Value};
+use crate::value::{Data, Field, Form, Number, Object, Origin, Value};
 
 /// The one setting of a block that stands for the reference in it: `auth { authenticator = ... }`.
 const AUTHENTICATOR: &str = "authenticator";
@@ -12,6 +12,10 @@ pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
         let at = value.at.clone();
         let block = std::mem::take(value);
         *value = Value::new(Data::Array(vec![block]), at);
+        return;
+    }
+    if let Some(fields) = pairs(value, shape) {
+        value.data = Data::Object(Object { fields, form: Form::Literal });
         return;
     }
     if shape.is_reference()
@@ -49,6 +53,23 @@ pub(super) fn convert(value: &mut Value, shape: Shape<'_>) {
         // Only what came from outside: a variable holds nothing but text.
         value.data = Data::Bool(truth);
     }
+}
+
+/// The fields of a map that is written as a list of names with their values, as newer Collector
+/// files may have headers.
+fn pairs(value: &Value, shape: Shape<'_>) -> Option<Vec<Field>> {
+    let items = value.as_array().filter(|items| !items.is_empty())?;
+    let is_map = shape.get("additionalProperties").is_some_and(serde_json::Value::is_object);
+    if !is_map || shape.allows("array") {
+        return None;
+    }
+    let field = |item: &Value| {
+        let object = item.as_object().filter(|object| object.fields.len() == 2)?;
+        let name = object.get("name")?;
+        let value = object.get("value")?.clone();
+        Some(Field { name: name.text()?.to_owned(), name_at: name.at.clone(), value })
+    };
+    items.iter().map(field).collect()
 }
 
 /// A number that is written as text.

@@ -8,6 +8,8 @@ use crate::value::{Data, Field, Number, Value};
 
 /// Items of a list that is written on one line at most.
 const LINE_ITEMS_MAX: usize = 8;
+/// Columns of a line with several items.
+const COLUMNS_MAX: usize = 100;
 
 /// Writes a tree as a document.
 pub(crate) fn write(value: &Value) -> String {
@@ -45,7 +47,7 @@ fn below(out: &mut String, value: &Value, depth: usize) {
             out.push('\n');
             fields(out, &object.fields, depth + 1);
         }
-        Data::Array(list) if !is_short(list) => {
+        Data::Array(list) if !is_short(list, column(out)) => {
             out.push('\n');
             items(out, list, depth + 1);
         }
@@ -70,7 +72,7 @@ fn items(out: &mut String, items: &[Value], depth: usize) {
                     field(out, inner, depth + 1);
                 }
             }
-            Data::Array(list) if !is_short(list) => {
+            Data::Array(list) if !is_short(list, column(out)) => {
                 out.push_str("-\n");
                 self::items(out, list, depth + 1);
             }
@@ -83,10 +85,20 @@ fn items(out: &mut String, items: &[Value], depth: usize) {
     }
 }
 
-/// Whether a list fits on a line: a few scalars, or nothing.
-fn is_short(items: &[Value]) -> bool {
+/// How far the last line is written.
+fn column(out: &str) -> usize {
+    out.rsplit('\n').next().map_or(0, |line| line.chars().count())
+}
+
+/// Whether a list fits on a line behind `column`: a few scalars, or nothing.
+fn is_short(items: &[Value], column: usize) -> bool {
     let is_scalar = |item: &Value| item.as_array().is_none() && item.as_object().is_none();
-    items.len() <= LINE_ITEMS_MAX && items.iter().all(is_scalar)
+    if items.len() > LINE_ITEMS_MAX || !items.iter().all(is_scalar) {
+        return false;
+    }
+    let mut line = String::new();
+    list(&mut line, items);
+    items.len() <= 1 || column + " ".len() + line.chars().count() <= COLUMNS_MAX
 }
 
 /// A scalar, a short list or nothing.
@@ -100,19 +112,21 @@ fn inline(out: &mut String, value: &Value) {
         Data::Secret(string) | Data::OptionalSecret { text: string, .. } => {
             text(out, string.expose());
         }
-        Data::Array(items) => {
-            out.push('[');
-            for (number, item) in items.iter().enumerate() {
-                if number > 0 {
-                    out.push_str(", ");
-                }
-                inline(out, item);
-            }
-            out.push(']');
-        }
+        Data::Array(items) => list(out, items),
         Data::Object(_) => out.push_str("{}"),
         Data::Reference(reference) => text(out, &reference.to_string()),
     }
+}
+
+fn list(out: &mut String, items: &[Value]) {
+    out.push('[');
+    for (number, item) in items.iter().enumerate() {
+        if number > 0 {
+            out.push_str(", ");
+        }
+        inline(out, item);
+    }
+    out.push(']');
 }
 
 fn text(out: &mut String, text: &str) {

@@ -220,6 +220,11 @@ fn object(value: impl Strategy<Value = Value>, form: Form) -> impl Strategy<Valu
     })
 }
 
+fn block(fields: Vec<(String, Value)>) -> Object {
+    let field = |(name, value)| Field { name, name_at: Location::nowhere(), value };
+    Object { fields: fields.into_iter().map(field).collect(), form: Form::Block }
+}
+
 /// Two components, which the fake catalogue takes with any settings.
 fn graph() -> impl Strategy<Value = Graph> {
     let value = data().prop_map(|data| Value::new(data, Location::nowhere()));
@@ -310,6 +315,34 @@ proptest! {
         let variables = std::collections::BTreeMap::new();
         let environment = crate::catalog::environment();
         drop(alloy::evaluate(&Source::new("layout", text), &variables, &environment));
+    }
+
+    /// Promise: a list is printed within 100 columns, a tab being eight of them, unless one of its
+    /// elements alone is longer; and it is read back as it was.
+    #[test]
+    fn a_long_list_has_several_lines(
+        words in prop::collection::vec("[a-z \"]{0,20}", 0..20),
+        depth in 0..4_usize,
+    ) {
+        let value = |data| Value::new(data, Location::nowhere());
+        let words: Vec<Value> = words.into_iter().map(|word| value(Data::String(word))).collect();
+        let mut settings = vec![("list".to_owned(), value(Data::Array(words)))];
+        for _ in 0..depth {
+            let object = block(settings);
+            settings = vec![("block".to_owned(), value(Data::Object(object)))];
+        }
+        let settings = value(Data::Object(block(settings)));
+        let node = Node::new("otelcol.processor.batch", "n", settings, Location::nowhere());
+        let graph = Graph { nodes: vec![node], ..Graph::default() };
+        for dialect in dialects().iter().take(2) {
+            let printed = dialect.print(&graph, &crate::catalog::Fake);
+            for line in printed.lines() {
+                let columns: usize = line.chars().map(|c| if c == '\t' { 8 } else { 1 }).sum();
+                prop_assert!(columns <= 100, "{}", printed);
+            }
+        }
+        let printed = dialects()[0].print(&graph, &crate::catalog::Fake);
+        prop_assert_eq!(read(&printed), graph, "{}", printed);
     }
 
     #[test]

@@ -150,8 +150,12 @@ pub(crate) enum MatchType {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RegexpSettings {
     /// Has no effect.
+    #[serde(alias = "cacheenabled")]
+    #[schemars(extend("x-aliases" = ["cacheenabled"]))]
     pub cache_enabled: bool,
     /// Has no effect.
+    #[serde(alias = "cachemaxnumentries")]
+    #[schemars(extend("x-aliases" = ["cachemaxnumentries"]))]
     pub cache_max_num_entries: u64,
 }
 
