@@ -9,6 +9,7 @@
 mod budget;
 mod class;
 mod content;
+mod memory;
 mod report;
 mod rule;
 mod settings;
@@ -27,8 +28,10 @@ use bessemer_record::{Draft, Item};
 use crate::filter::conditions::{ErrorMode, Failures};
 use budget::Spending;
 use class::{Class, Classes};
+use memory::Memory;
 use report::{Account, Amount, Bill};
 use rule::{Fate, Rule, Traces};
+use settings::Action;
 pub(crate) use settings::Settings;
 
 /// A block that loads.
@@ -61,7 +64,9 @@ pub(crate) const EXAMPLE: &str = r#"bessemer.processor.cost "example" {
 
 pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    Ok(Built::Step(Arc::new(Cost::new(&settings, context)?)))
+    let cost = Cost::new(&settings, context)?;
+    memory::keep(cost.memories.clone(), context);
+    Ok(Built::Step(Arc::new(cost)))
 }
 
 /// The step.
@@ -69,6 +74,8 @@ pub(crate) fn build(settings: &RawSettings, context: &Context) -> Result<Built, 
 struct Cost {
     classes: Classes,
     rules: Vec<Rule>,
+    /// Of the rules that deduplicate.
+    memories: Vec<Arc<Memory>>,
     spending: Arc<Spending>,
     account: Arc<Account>,
     failures: Failures,
@@ -77,14 +84,18 @@ struct Cost {
 impl Cost {
     fn new(settings: &Settings, context: &Context) -> Result<Self, SettingsError> {
         settings.check()?;
-        let rules = settings.rule.iter().enumerate();
-        let rules = rules.map(|(index, rule)| Rule::new(index, rule)).collect::<Result<_, _>>()?;
+        let hasher = memory::hasher(context);
+        let rule = |(index, settings)| Rule::new(index, settings, &hasher);
+        let rules: Vec<Rule> =
+            settings.rule.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
+        let memories = memories(settings, &rules, context);
         let spending = Arc::new(Spending::new(settings, context));
         let account = Arc::new(Account::new(settings, context, Arc::clone(&spending)));
         context.services.publish_report("cost", &context.id, Arc::clone(&account) as _);
         Ok(Self {
             classes: Classes::new(&settings.class_attribute),
             rules,
+            memories,
             spending,
             account,
             failures: Failures::new(context, ErrorMode::Ignore),
@@ -133,6 +144,18 @@ impl Cost {
         }
         false
     }
+}
+
+/// The memory of each rule that deduplicates.
+fn memories(settings: &Settings, rules: &[Rule], context: &Context) -> Vec<Arc<Memory>> {
+    let pairs = settings.rule.iter().enumerate().zip(rules);
+    let dedupes = pairs.filter(|(_, rule)| rule.action == Action::Dedupe);
+    let memory = |(place, rule): ((usize, &_), &Rule)| {
+        Arc::new(Memory::open(context, place, Arc::clone(&rule.window)))
+    };
+    let memories: Vec<_> = dedupes.map(memory).collect();
+    memory::forget_others(&memories, context);
+    memories
 }
 
 /// What is seen of one batch.

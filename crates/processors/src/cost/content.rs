@@ -1,29 +1,49 @@
 //! What makes two log records equal.
 //!
-//! Keys are 128 bits of two keyed hashes that differ in every process: nobody outside can choose
-//! records that collide, and by chance none will.
+//! Keys are 128 bits of a hash with a secret that no two installations share: nobody outside can
+//! choose records that collide, and by chance none will.
 
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+use std::hash::Hash as _;
+use std::sync::Arc;
 
 use bessemer_record::Draft;
 use bessemer_record::edit::{Field, fields};
+use bessemer_runtime::Random;
+use xxhash_rust::xxh3::Xxh3;
 
 /// Fields of a `LogRecord` that say when and in which trace: two times, flags, trace id, span id.
 const NOT_CONTENT: [u32; 5] = [1, 11, 8, 9, 10];
 /// The field of a `LogRecord` with its body.
 const BODY: u32 = 5;
+/// Bytes of a secret of XXH3.
+const SECRET_BYTES: usize = 192;
+
+/// What keys are made with.
+pub(super) type Secret = [u8; SECRET_BYTES];
 
 /// Stands for the content of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key(pub(super) u128);
 
 /// Makes keys.
-#[derive(Debug, Default)]
-pub(super) struct Hasher {
-    states: [RandomState; 2],
-}
+#[derive(Clone)]
+pub(super) struct Hasher(Arc<Secret>);
 
 impl Hasher {
+    pub(super) fn new(secret: Secret) -> Self {
+        Self(Arc::new(secret))
+    }
+
+    /// A secret that is nobody's yet.
+    pub(super) fn secret(random: &dyn Random) -> Secret {
+        let mut secret = [0; SECRET_BYTES];
+        for word in secret.chunks_mut(8) {
+            let bytes = random.next_u64().to_le_bytes();
+            word.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        }
+        secret
+    }
+
     /// All but times and trace ids.
     pub(super) fn content(&self, draft: &Draft, index: usize) -> Key {
         self.key(draft, index, None)
@@ -37,25 +57,28 @@ impl Hasher {
     }
 
     fn key(&self, draft: &Draft, index: usize, body: Option<&[u8]>) -> Key {
-        let [one, two] = self.states.each_ref().map(|state| {
-            let mut out = state.build_hasher();
-            draft.resource(index).hash(&mut out);
-            draft.scope(index).hash(&mut out);
-            body.hash(&mut out);
-            let own = fields(draft.item_bytes(index)).filter(|(number, _)| {
-                !NOT_CONTENT.contains(number) && (body.is_none() || *number != BODY)
-            });
-            for (number, field) in own {
-                number.hash(&mut out);
-                match field {
-                    Field::Varint(value) | Field::Fixed64(value) => value.hash(&mut out),
-                    Field::Fixed32(value) => value.hash(&mut out),
-                    Field::Bytes(bytes) => bytes.hash(&mut out),
-                }
-            }
-            out.finish()
+        let mut out = Xxh3::with_secret(*self.0);
+        draft.resource(index).hash(&mut out);
+        draft.scope(index).hash(&mut out);
+        body.hash(&mut out);
+        let own = fields(draft.item_bytes(index)).filter(|(number, _)| {
+            !NOT_CONTENT.contains(number) && (body.is_none() || *number != BODY)
         });
-        Key(u128::from(one) << 64 | u128::from(two))
+        for (number, field) in own {
+            number.hash(&mut out);
+            match field {
+                Field::Varint(value) | Field::Fixed64(value) => value.hash(&mut out),
+                Field::Fixed32(value) => value.hash(&mut out),
+                Field::Bytes(bytes) => bytes.hash(&mut out),
+            }
+        }
+        Key(out.digest128())
+    }
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Hasher(***)")
     }
 }
 

@@ -49,11 +49,15 @@ pub(super) struct Rule {
     guard: Option<Guard>,
     trim: Trim,
     hasher: Hasher,
-    window: Arc<Window>,
+    pub(super) window: Arc<Window>,
 }
 
 impl Rule {
-    pub(super) fn new(index: usize, settings: &RuleSettings) -> Result<Self, SettingsError> {
+    pub(super) fn new(
+        index: usize,
+        settings: &RuleSettings,
+        hasher: &Hasher,
+    ) -> Result<Self, SettingsError> {
         let path = format!("rule[{index}].condition");
         let text = settings.condition.as_ref().filter(|text| !text.is_empty());
         let contexts = &[Ottl::Log, Ottl::Span, Ottl::Metric];
@@ -65,7 +69,7 @@ impl Rule {
             percentage: settings.percentage.unwrap_or(100.0),
             guard,
             trim: Trim::new(settings),
-            hasher: Hasher::default(),
+            hasher: hasher.clone(),
             window: Arc::new(Window::new(settings.window.0, settings.entries_max)),
         })
     }

@@ -276,3 +276,47 @@ fn what_was_spent_is_known_after_a_restart_and_never_as_less() {
     let kept = again.spending.share(again.spending.spent(0)) * 100.0;
     assert!((spent..=spent + 1.0).contains(&kept), "{spent} became {kept}");
 }
+
+/// Scenario: a process stores what it saw, sees more and is killed; another one starts, with the
+/// same rule and then with another.
+/// Promise: what was stored is known for as long as the window lasts and no longer; what was not
+/// passes once more.
+#[test]
+fn equals_of_what_was_stored_are_taken_out_after_a_restart() {
+    let settings = rules(json!([{ "action": "dedupe", "window": "60s" }]));
+    let before = Bench::new(settings.clone());
+    assert_eq!(before.bodies(&[log("info", "a"), log("info", "b")]).len(), 2);
+    before.cost.memories[0].store();
+    before.watch.set(30);
+    assert_eq!(before.bodies(&[log("info", "c")]).len(), 1);
+    let records = || [log("info", "a"), log("info", "b"), log("info", "c")];
+    let bodies = |bench: &Bench| bench.bodies(&records());
+    let again = |settings: &Json| Bench {
+        cost: cost(settings.clone(), &before.context).unwrap(),
+        watch: Arc::clone(&before.watch),
+        context: before.context.clone(),
+    };
+    let second = again(&settings);
+    assert_eq!(bodies(&second), ["c"]);
+    second.cost.memories[0].store();
+    before.watch.set(61);
+    let third = again(&settings);
+    assert_eq!(bodies(&third), ["a", "b"], "c came at 30");
+    third.cost.memories[0].store();
+    let pieces = || before.context.state.scan("cost", "dedupe/", 100).unwrap().len();
+    assert_eq!(pieces(), 2, "the first piece is over");
+    let other = again(&rules(json!([{ "action": "dedupe", "window": "50s" }])));
+    assert_eq!(pieces(), 0, "another rule has another memory");
+    assert_eq!(bodies(&other).len(), 3);
+}
+
+#[test]
+fn a_batch_that_is_not_safe_is_not_remembered() {
+    let settings = rules(json!([{ "action": "dedupe" }]));
+    let bench = Bench::new(settings.clone());
+    let mut scratch = Scratch::default();
+    through_with(&bench.cost, Signal::Logs, &logs(&[log("info", "a")]), &mut scratch);
+    bench.cost.memories[0].store();
+    let again = Bench { cost: cost(settings, &bench.context).unwrap(), ..bench };
+    assert_eq!(again.bodies(&[log("info", "a")]).len(), 1);
+}

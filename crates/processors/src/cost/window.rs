@@ -20,6 +20,8 @@ struct Seen {
     first: HashMap<Key, u64>,
     /// The same in the order they came.
     order: VecDeque<(u64, Key)>,
+    /// The last of them, as many as were not taken to be stored.
+    unstored: usize,
 }
 
 impl Window {
@@ -36,6 +38,29 @@ impl Window {
         self.seen.lock().first.get(&key).is_some_and(|first| self.is_within(*first, now))
     }
 
+    pub(super) fn length_nanos(&self) -> u64 {
+        self.nanos
+    }
+
+    /// What came since this was last asked.
+    pub(super) fn take_unstored(&self) -> Vec<(u64, Key)> {
+        let mut seen = self.seen.lock();
+        let count = std::mem::take(&mut seen.unstored).min(seen.order.len());
+        let stored = seen.order.len() - count;
+        seen.order.range(stored..).copied().collect()
+    }
+
+    /// Enters what was stored by an earlier process, oldest first.
+    pub(super) fn restore(&self, entries: impl IntoIterator<Item = (u64, Key)>, now: u64) {
+        let mut seen = self.seen.lock();
+        for (at, key) in entries {
+            if self.is_within(at, now) && seen.order.len() < self.entries_max {
+                seen.first.insert(key, at);
+                seen.order.push_back((at, key));
+            }
+        }
+    }
+
     /// A clock that was set back must not make old records new.
     fn is_within(&self, first: u64, now: u64) -> bool {
         now.abs_diff(first) < self.nanos
@@ -44,7 +69,7 @@ impl Window {
     /// Enters records that passed; what does not fit is forgotten, so its equals pass.
     pub(super) fn remember(&self, keys: HashSet<Key>, now: u64) {
         let mut seen = self.seen.lock();
-        let Seen { first, order } = &mut *seen;
+        let Seen { first, order, unstored } = &mut *seen;
         while let Some((at, key)) = order.front().copied() {
             if self.is_within(at, now) {
                 break;
@@ -61,6 +86,7 @@ impl Window {
             if first.get(&key).is_none_or(|at| !self.is_within(*at, now)) {
                 first.insert(key, now);
                 order.push_back((now, key));
+                *unstored += 1;
             }
         }
     }
@@ -83,6 +109,20 @@ mod tests {
         assert!(!window.has(Key(1), 110), "the window is over");
         window.remember(HashSet::from([Key(1)]), 110);
         assert!(window.has(Key(1), 119));
+    }
+
+    #[test]
+    fn what_came_is_given_out_to_be_stored_once_and_can_be_entered_again() {
+        let window = window(10);
+        window.remember(HashSet::from([Key(1)]), 100);
+        assert_eq!(window.take_unstored(), [(100, Key(1))]);
+        assert!(window.take_unstored().is_empty());
+        window.remember(HashSet::from([Key(2)]), 105);
+        let again = Window::new(Duration::from_nanos(10), 10);
+        again
+            .restore([(100, Key(1)), (105, Key(2))].into_iter().chain(window.take_unstored()), 112);
+        assert!(again.has(Key(2), 112) && !again.has(Key(1), 112));
+        assert!(again.take_unstored().is_empty(), "it is stored already");
     }
 
     #[test]
