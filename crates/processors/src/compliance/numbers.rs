@@ -181,6 +181,8 @@ pub(super) fn is_card(digits: &[u8]) -> bool {
                 || (644..=649).contains(&lead(3))
                 || (3528..=3589).contains(&lead(4))
                 || lead(2) == 62
+                || matches!(lead(2), 36 | 38 | 39)
+                || (300..=305).contains(&lead(3))
         }
         17 | 18 => lead(2) == 62,
         19 => lead(1) == 4 || lead(2) == 62,

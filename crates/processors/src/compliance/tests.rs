@@ -2,6 +2,7 @@
 
 mod corpus;
 mod property;
+mod public;
 
 use std::sync::Arc;
 
