@@ -6,6 +6,7 @@
 mod body;
 mod mask;
 mod rules;
+mod sanitize;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -15,14 +16,15 @@ use std::sync::Arc;
 
 use bessemer_config::Settings as RawSettings;
 use bessemer_pipeline::catalog::{BuildError, read};
-use bessemer_pipeline::{Built, Context, Scratch, Step};
-use bessemer_record::edit::{self, Attribute, List, Target};
+use bessemer_pipeline::{Built, Context, Scratch, SettingsError, Step};
+use bessemer_record::edit::{self, Attribute, Field, List, Target};
 use bessemer_record::value::AnyValue;
 use bessemer_record::view::LogRecordView;
 use bessemer_record::{Draft, Item, Signal, Value};
 
 use crate::attributes::text::text_of;
 use rules::{Fate, Rules};
+use sanitize::Sanitizers;
 pub(crate) use settings::Settings;
 use settings::Summary;
 
@@ -40,14 +42,17 @@ pub(crate) const EXAMPLE: &str = r#"otelcol.processor.redaction "example" {
 
 pub(crate) fn build(settings: &RawSettings, _: &Context) -> Result<Built, BuildError> {
     let settings: Settings = read(settings)?;
-    let summary = settings.summary;
-    Ok(Built::Step(Arc::new(Redaction { rules: Rules::new(&settings)?, summary })))
+    Ok(Built::Step(Arc::new(Redaction::new(&settings)?)))
 }
+
+/// The field of a span with its name.
+const SPAN_NAME: u32 = 5;
 
 /// The step.
 #[derive(Debug)]
 struct Redaction {
     rules: Rules,
+    sanitizers: Sanitizers,
     summary: Summary,
 }
 
@@ -61,10 +66,16 @@ struct Report {
 }
 
 impl Redaction {
+    fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let (rules, sanitizers) = (Rules::new(settings)?, Sanitizers::new(settings));
+        Ok(Self { rules, sanitizers, summary: settings.summary })
+    }
+
     /// Changes one list of attributes.
     fn attributes(&self, list: &mut List<'_>) {
         let mut report = Report::default();
         let mut masked: Vec<Attribute> = Vec::new();
+        let system = self.sanitizers.system(list);
         for (key, value) in list.iter() {
             let key = key.as_str();
             match self.rules.fate(key) {
@@ -74,7 +85,7 @@ impl Redaction {
                     let Some(text) = self.seen(fate, value) else { continue };
                     if self.rules.is_allowed(&text) {
                         report.allowed.push(key.to_owned());
-                    } else if let Some(text) = self.rules.masked(fate, &text) {
+                    } else if let Some(text) = self.changed(fate, key, system.as_deref(), &text) {
                         report.masked.push(key.to_owned());
                         masked.push(Attribute::new(key, &Value::String(text)));
                     }
@@ -88,6 +99,16 @@ impl Redaction {
             list.remove(key);
         }
         self.add(report, "redaction", list);
+    }
+
+    /// What replaces the text of an attribute; none if it stays.
+    fn changed(&self, fate: Fate, key: &str, system: Option<&str>, text: &str) -> Option<String> {
+        let masked = self.rules.masked(fate, text);
+        if fate == Fate::Masked || self.sanitizers.is_idle() {
+            return masked;
+        }
+        let clean = self.sanitizers.attribute(key, system, masked.as_deref().unwrap_or(text));
+        clean.or(masked)
     }
 
     /// The text that is looked at in a value; none if it is not looked at.
@@ -159,12 +180,28 @@ impl Redaction {
         out.clear();
         let is_changed = match draft.signal() {
             Signal::Logs => self.body(draft.item_bytes(index), out),
-            Signal::Traces => self.rewrite(Target::SpanEvents, draft.item_bytes(index), out),
+            Signal::Traces => {
+                self.name(draft, index, out);
+                self.rewrite(Target::SpanEvents, draft.item_bytes(index), out)
+            }
             Signal::Metrics => false,
         };
         if is_changed {
             draft.replace_item(index, |_, message| message.extend_from_slice(out));
         }
+    }
+
+    /// Replaces the name of a span, if it is to be.
+    fn name(&self, draft: &mut Draft, index: usize, out: &mut Vec<u8>) {
+        if self.sanitizers.is_idle() {
+            return;
+        }
+        let span = draft.item_bytes(index);
+        let Some(name) = self.sanitizers.span_name(span) else { return };
+        let name = [Field::Bytes(name.as_bytes())];
+        edit::replace_fields(span, SPAN_NAME, &[], &name, out);
+        draft.replace_item(index, |_, message| message.extend_from_slice(out));
+        out.clear();
     }
 
     fn rewrite(&self, target: Target, message: &[u8], out: &mut Vec<u8>) -> bool {
@@ -178,7 +215,11 @@ impl Redaction {
             return false;
         }
         let mut report = Report::default();
-        let redacted = body::redacted(&self.rules, body, &mut report);
+        let attributes = LogRecordView::new(record).attributes();
+        let get = |key: &str| attributes.get(key)?.as_str().map(str::to_ascii_lowercase);
+        let system = self.sanitizers.system_of(get);
+        let texts = body::Texts { rules: &self.rules, sanitizers: &self.sanitizers, system };
+        let redacted = body::redacted(&texts, body, &mut report);
         let has_report = self.summary != Summary::Silent && !report.is_empty();
         if redacted.is_none() && !has_report {
             return false;

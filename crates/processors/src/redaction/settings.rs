@@ -31,6 +31,12 @@ pub(crate) struct Settings {
     pub hash_function: Option<HashFunction>,
     /// The key of `hmac-sha256` and `hmac-sha512`.
     pub hmac_key: Option<Secret>,
+    /// Makes URLs alike that differ in ids, query or fragment only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_sanitizer: Option<Urls>,
+    /// Takes the values out of statements to databases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_sanitizer: Option<Databases>,
     /// What is told of it in attributes beside the redacted ones. Names of keys can say much:
     /// `debug` is for trying out a configuration.
     pub summary: Summary,
@@ -64,4 +70,85 @@ pub(crate) enum Summary {
     Info,
     /// How many attributes, and their keys.
     Debug,
+}
+
+/// Makes URLs and paths alike: a part that has digits or cannot be read becomes `*`, query and
+/// fragment go, and what stands behind ten parts. Bodies of log records that are one URL are made
+/// alike too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Urls {
+    /// Whether it is done at all.
+    pub enabled: bool,
+    /// Keys of the attributes that hold URLs.
+    pub attributes: Vec<String>,
+    /// Names of client and server spans with a slash, or with attributes of HTTP, are made alike too,
+    /// unless nothing but asterisks would be left.
+    pub sanitize_span_name: bool,
+}
+
+impl Default for Urls {
+    fn default() -> Self {
+        Self { enabled: false, attributes: Vec::new(), sanitize_span_name: true }
+    }
+}
+
+/// Takes the values out of statements to databases. An attribute is a statement if it is named below
+/// and `db.system.name` or `db.system` beside it names a database of that kind. Bodies of log records
+/// with such an attribute are statements too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Databases {
+    /// SQL: literals become `?`, comments go, and digits of names become `?` (`mysql`, `postgresql`,
+    /// `mariadb`, `sqlite`, `other_sql`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sql: Option<Sanitizer>,
+    /// Redis: the arguments of commands become `?`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis: Option<Sanitizer>,
+    /// Valkey: the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valkey: Option<Sanitizer>,
+    /// Memcached: only the line of the command stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memcached: Option<Sanitizer>,
+    /// `MongoDB`: the values of JSON become `"?"`, and what is no JSON becomes `?`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mongo: Option<Sanitizer>,
+    /// `OpenSearch`: the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opensearch: Option<Sanitizer>,
+    /// Elasticsearch: the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub es: Option<Sanitizer>,
+    /// Where no attribute names the database, every kind that names the attribute is tried in turn.
+    pub allow_fallback_without_system: bool,
+    /// Names of client, server and internal spans of such a database are statements too.
+    pub sanitize_span_name: bool,
+}
+
+impl Default for Databases {
+    fn default() -> Self {
+        Self {
+            sql: None,
+            redis: None,
+            valkey: None,
+            memcached: None,
+            mongo: None,
+            opensearch: None,
+            es: None,
+            allow_fallback_without_system: false,
+            sanitize_span_name: true,
+        }
+    }
+}
+
+/// Statements to one kind of database.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sanitizer {
+    /// Whether it is done at all.
+    pub enabled: bool,
+    /// Keys of the attributes that hold statements.
+    pub attributes: Vec<String>,
 }

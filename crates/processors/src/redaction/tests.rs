@@ -9,8 +9,7 @@ use super::*;
 use crate::attributes::testing::{JSON_SIGNALS, attributes, through};
 
 fn step(settings: Json) -> Redaction {
-    let settings: Settings = serde_json::from_value(settings).unwrap();
-    Redaction { rules: Rules::new(&settings).unwrap(), summary: settings.summary }
+    Redaction::new(&serde_json::from_value(settings).unwrap()).unwrap()
 }
 
 const CARD: &str = "4[0-9]{12}(?:[0-9]{3})?";
@@ -209,4 +208,70 @@ fn events_of_spans_are_redacted_too() {
         ] }] }] })
     };
     assert_eq!(through(&step, Signal::Traces, &spans("4111111111111111")), spans("****"));
+}
+
+/// The name of a span of this kind with these attributes, and what is left of both.
+fn span(step: &Redaction, kind: u8, name: &str, pairs: &[(&str, &str)]) -> (String, Json) {
+    let batch = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [
+        { "name": name, "kind": kind, "attributes": attributes(pairs) },
+    ] }] }] });
+    let out = through(step, Signal::Traces, &batch);
+    let span = &out["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    (span["name"].as_str().unwrap().to_owned(), span["attributes"].clone())
+}
+
+#[test]
+fn urls_lose_what_differs_in_the_attributes_that_are_named_and_in_names_of_calls() {
+    let step = step(json!({
+        "allow_all_keys": true, "summary": "debug",
+        "url_sanitizer": { "enabled": true, "attributes": ["url.path"] },
+    }));
+    let pairs = [("url.path", "/orders/4711?x=1"), ("other", "/orders/4711")];
+    let (name, left) = span(&step, 3, "GET /orders/4711", &pairs);
+    assert_eq!(name, "GET /orders/*");
+    let mut expected = attributes(&[("url.path", "/orders/*"), ("other", "/orders/4711")]);
+    expected.as_array_mut().unwrap().extend([
+        json!({ "key": "redaction.masked.keys", "value": { "stringValue": "url.path" } }),
+        json!({ "key": "redaction.masked.count", "value": { "intValue": "1" } }),
+    ]);
+    assert_eq!(left, expected);
+    assert_eq!(span(&step, 1, "GET /orders/4711", &[]).0, "GET /orders/4711", "no call");
+    assert_eq!(span(&step, 3, "/4711", &[]).0, "/4711", "nothing would be left");
+    let out =
+        through(&step, Signal::Logs, &log(json!({ "stringValue": "/orders/4711" }), &json!([])));
+    assert!(out.to_string().contains("/orders/*"), "{out}");
+}
+
+#[test]
+fn statements_lose_their_values_where_the_database_is_named() {
+    let databases = |fallback: bool| {
+        step(json!({
+            "allow_all_keys": true,
+            "db_sanitizer": {
+                "sql": { "enabled": true, "attributes": ["db.statement"] },
+                "redis": { "enabled": true, "attributes": ["db.statement"] },
+                "mongo": { "enabled": false, "attributes": ["db.statement"] },
+                "allow_fallback_without_system": fallback,
+            },
+        }))
+    };
+    let statement = |step: &Redaction, system: &[(&str, &str)], text: &str| {
+        let pairs = [system, &[("db.statement", text)]].concat();
+        let (_, left) = span(step, 3, "call", &pairs);
+        left[system.len()]["value"]["stringValue"].as_str().unwrap().to_owned()
+    };
+    let (step, fallback) = (databases(false), databases(true));
+    let check = |step, system: &[(&str, &str)], text, expected: &str| {
+        assert_eq!(statement(step, system, text), expected, "{system:?}");
+    };
+    check(&step, &[("db.system", "MySQL")], "SELECT 'x'", "SELECT ?");
+    check(&step, &[("db.system.name", "postgresql")], "SELECT 1", "SELECT ?");
+    check(&step, &[("db.system", "redis")], "SET a b", "SET ?");
+    check(&step, &[("db.system", "mongodb")], "SELECT 'x'", "SELECT 'x'");
+    check(&step, &[], "SELECT 'x'", "SELECT 'x'");
+    check(&fallback, &[], "SELECT 'x'", "SELECT ?");
+    assert_eq!(span(&step, 3, "SELECT 'x'", &[("db.system", "sqlite")]).0, "SELECT ?");
+    let pairs = attributes(&[("db.system", "sqlite")]);
+    let out = through(&step, Signal::Logs, &log(json!({ "stringValue": "SELECT 'x'" }), &pairs));
+    assert!(out.to_string().contains("\"SELECT ?\""), "{out}");
 }
