@@ -59,6 +59,8 @@ pub struct Plan {
     /// Programs of each receiver, of each stage with memory and of each step that makes records, by
     /// signal slot.
     pub programs: BTreeMap<String, [Option<Arc<Program>>; 3]>,
+    /// The sets of attributes that all programs can add.
+    pub tails: Arc<Tails>,
 }
 
 impl Plan {
@@ -81,6 +83,7 @@ impl Plan {
             assemblies: vec![Assembly::default(); sinks.len()],
             sinks,
             programs: BTreeMap::new(),
+            tails: Arc::clone(tails),
         };
         for (id, component) in built {
             let sends = matches!(component, Built::Receiver { .. } | Built::Stateful(_));

@@ -66,7 +66,8 @@ impl Trial<'_> {
                 let Some(id) = self.wired.plan.sinks.get(usize::from(sink.0)) else { continue };
                 match self.stage(id) {
                     Some(stage) => {
-                        let holding = held.entry(id.clone()).or_insert_with(|| stage.hold());
+                        let tails = &self.wired.plan.tails;
+                        let holding = held.entry(id.clone()).or_insert_with(|| stage.hold(tails));
                         holding.take(output.signal, output.lane, &part(&output, meta));
                     }
                     None => routes.insert(sink),
