@@ -118,6 +118,15 @@ mod tests {
     }
 
     #[test]
+    fn a_block_starts_where_its_header_just_fits_and_never_in_that_of_a_page() {
+        let (page, header) = (7 * PAGE_BYTES, PAGE_HEADER_BYTES);
+        let last = page - BLOCK_HEADER_BYTES;
+        assert_eq!([last - 7, last].map(block_start), [last; 2]);
+        assert_eq!([last + 1, last + 8, page - 1].map(block_start), [page + header; 3]);
+        assert_eq!([page, page + 3, page + 8, page + 16].map(block_start), [page + header; 4]);
+    }
+
+    #[test]
     fn a_page_header_is_read_only_in_its_own_page_and_segment() {
         let header = PageHeader { page: 7, first_block: 4096 };
         let bytes = header.encode(99);
