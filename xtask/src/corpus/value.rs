@@ -8,9 +8,7 @@ pub(super) fn value(name: &str, random: &mut Random) -> String {
         "ip" => format!("10.{}.{}.{}", random.below(250), random.below(250), random.below(250)),
         "port" => (random.below(60_000) + 1000).to_string(),
         "host" => host(random, number),
-        "user" => {
-            random.pick(&["mira", "tomas", "ops7", "svc-mail", "visitor", "jo.k", "u1002"]).into()
-        }
+        "user" => user(random),
         "path" => format!("/{}/{}/{}{number}", word(random), word(random), word(random)),
         "url" => format!("/{}/{}", word(random), word(random)),
         "hex" => format!("0x{:08x}", random.next() >> 32),
@@ -46,6 +44,20 @@ pub(super) fn value(name: &str, random: &mut Random) -> String {
 fn host(random: &mut Random, number: u64) -> String {
     let kind = random.pick(&["edge", "app-", "store", "gw", "box.", "unit-", "alder", "m"]);
     format!("{kind}{number}")
+}
+
+/// So many names that none of them speaks for a class.
+fn user(random: &mut Random) -> String {
+    let known = random.pick(&["mira", "tomas", "ops7", "svc-mail", "visitor", "jo.k", "u1002"]);
+    let first =
+        random.pick(&["an", "bo", "ca", "da", "el", "fe", "ha", "in", "jo", "ka", "li", "mo"]);
+    let last = random.pick(&["na", "ris", "bert", "dis", "ka", "line", "ma", "nor", "sha", "ted"]);
+    match random.below(12) {
+        0 => known.into(),
+        1 => format!("{first}{last}{}", random.below(100)),
+        2 => format!("{}.{first}{last}", random.pick(&["a", "k", "m", "s"])),
+        _ => format!("{first}{last}"),
+    }
 }
 
 fn time(random: &mut Random) -> String {
