@@ -41,9 +41,11 @@ impl Dice {
     }
 }
 
-/// What is drawn from, by signal.
+/// What is drawn from, by context.
 struct World {
     context: &'static str,
+    /// The setting of the processor that takes statements of this signal.
+    section: &'static str,
     signal: &'static str,
     paths: &'static [&'static str],
 }
@@ -84,6 +86,25 @@ const SPAN_PATHS: [&str; 9] = [
     "parent_span_id.string",
     "dropped_attributes_count",
 ];
+const EVENT_PATHS: [&str; 6] = [
+    "name",
+    "time_unix_nano",
+    "dropped_attributes_count",
+    "span.name",
+    "span.kind",
+    "span.status.message",
+];
+const METRIC_PATHS: [&str; 6] =
+    ["name", "description", "unit", "type", "aggregation_temporality", "is_monotonic"];
+const POINT_PATHS: [&str; 7] = [
+    "value_int",
+    "value_double",
+    "time_unix_nano",
+    "start_time_unix_nano",
+    "flags",
+    "metric.name",
+    "metric.unit",
+];
 /// Of these a float can be made, or there is none.
 const NUMBERS: [&str; 3] =
     ["resource.dropped_attributes_count", "attributes[\"number\"]", "attributes[\"absent\"]"];
@@ -104,10 +125,28 @@ const LITERALS: [&str; 12] = [
 const PATTERNS: [&str; 6] =
     ["one", "^[a-z]+$", "(?i)TWO", "[0-9]{2,}", ".*word.*", "\\\\bk=(\\\\w+)"];
 
-const WORLDS: [World; 2] = [
-    World { context: "log", signal: "logs", paths: &LOG_PATHS },
-    World { context: "span", signal: "traces", paths: &SPAN_PATHS },
-];
+const LOGS: World =
+    World { context: "log", section: "log_statements", signal: "logs", paths: &LOG_PATHS };
+const SPANS: World =
+    World { context: "span", section: "trace_statements", signal: "traces", paths: &SPAN_PATHS };
+const EVENTS: World = World {
+    context: "spanevent",
+    section: "trace_statements",
+    signal: "traces",
+    paths: &EVENT_PATHS,
+};
+const METRICS: World = World {
+    context: "metric",
+    section: "metric_statements",
+    signal: "metrics",
+    paths: &METRIC_PATHS,
+};
+const POINTS: World = World {
+    context: "datapoint",
+    section: "metric_statements",
+    signal: "metrics",
+    paths: &POINT_PATHS,
+};
 
 impl World {
     fn path(&self, dice: &mut Dice) -> String {
@@ -203,7 +242,18 @@ impl World {
     }
 
     fn program(&self, dice: &mut Dice) -> Vec<String> {
-        (0..STATEMENTS).map(|at| self.statement(dice, at)).collect()
+        (0..STATEMENTS).map(|at| self.placed(&self.statement(dice, at))).collect()
+    }
+
+    /// A metric has no attributes of its own: its statements are about those of its resource.
+    fn placed(&self, statement: &str) -> String {
+        if self.context != "metric" {
+            return statement.to_owned();
+        }
+        let (own, whole) = ("attributes[", "resource.attributes[");
+        let parts: Vec<String> =
+            statement.split(whole).map(|part| part.replace(own, whole)).collect();
+        parts.join(whole).replace("(attributes,", "(resource.attributes,")
     }
 
     /// A request with one record, which no other one equals.
@@ -214,26 +264,31 @@ impl World {
                 attributes.push(attribute(key, &values[dice.below(values.len())]));
             }
         }
-        let (trace, span) = ("0102030405060708090a0b0c0d0e0f10", "0102030405060708");
         let text = dice.one(&["one", "two words", "k=12 v=3", "{\"a\": [1, \"b\"]}"]);
-        let resource = json!({ "attributes": [attribute("r", &json!({ "stringValue": "one" }))] });
-        let scope = json!({ "name": "scope", "version": "1" });
-        if self.signal == "logs" {
-            let record = json!({
-                "timeUnixNano": "1700000000123456789", "severityNumber": dice.below(25),
-                "severityText": dice.one(&["", "INFO", "one"]), "body": { "stringValue": text },
-                "attributes": attributes, "traceId": trace, "spanId": span,
-            });
-            let scopes = json!([{ "scope": scope, "logRecords": [record] }]);
-            return json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": scopes }] });
+        let mut of_resource = vec![attribute("r", &json!({ "stringValue": "one" }))];
+        if self.context == "metric" {
+            of_resource.append(&mut attributes);
         }
-        let record = json!({
-            "traceId": trace, "spanId": span, "name": text, "kind": dice.below(6),
-            "traceState": dice.one(&["", "a=1,b=2"]), "startTimeUnixNano": "1700000000123456789",
-            "attributes": attributes, "status": { "code": 1 + dice.below(2), "message": text },
-        });
-        let scopes = json!([{ "scope": scope, "spans": [record] }]);
-        json!({ "resourceSpans": [{ "resource": resource, "scopeSpans": scopes }] })
+        let resource = json!({ "attributes": of_resource });
+        let scope = json!({ "name": "scope", "version": "1" });
+        let attributes = json!(attributes);
+        match self.signal {
+            "logs" => {
+                let scopes =
+                    json!([{ "scope": scope, "logRecords": [log(dice, text, &attributes)] }]);
+                json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": scopes }] })
+            }
+            "metrics" => {
+                let scopes =
+                    json!([{ "scope": scope, "metrics": [metric(dice, text, &attributes)] }]);
+                json!({ "resourceMetrics": [{ "resource": resource, "scopeMetrics": scopes }] })
+            }
+            _ => {
+                let span = span(dice, text, &attributes, self.context == "spanevent");
+                let scopes = json!([{ "scope": scope, "spans": [span] }]);
+                json!({ "resourceSpans": [{ "resource": resource, "scopeSpans": scopes }] })
+            }
+        }
     }
 
     /// What comes out at the end of a process that has these statements, for each request.
@@ -249,6 +304,57 @@ impl World {
         };
         requests.iter().map(&mut passed).collect()
     }
+}
+
+const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
+const SPAN: &str = "0102030405060708";
+const TIME: &str = "1700000000123456789";
+
+fn log(dice: &mut Dice, text: &str, attributes: &Json) -> Json {
+    json!({
+        "timeUnixNano": TIME, "severityNumber": dice.below(25),
+        "severityText": dice.one(&["", "INFO", "one"]), "body": { "stringValue": text },
+        "attributes": attributes, "traceId": TRACE, "spanId": SPAN,
+    })
+}
+
+/// A span with these attributes, or with one event that has them.
+fn span(dice: &mut Dice, text: &str, attributes: &Json, is_event: bool) -> Json {
+    let mut span = json!({
+        "traceId": TRACE, "spanId": SPAN, "name": text, "kind": dice.below(6),
+        "traceState": dice.one(&["", "a=1,b=2"]), "startTimeUnixNano": TIME,
+        "status": { "code": 1 + dice.below(2), "message": text },
+    });
+    if is_event {
+        let name = dice.one(&["", "one", "exception"]);
+        span["events"] = json!([{ "name": name, "timeUnixNano": TIME, "attributes": attributes }]);
+    } else {
+        span["attributes"] = attributes.clone();
+    }
+    span
+}
+
+/// A gauge or a sum with one point.
+fn metric(dice: &mut Dice, text: &str, attributes: &Json) -> Json {
+    let mut point =
+        json!({ "timeUnixNano": TIME, "attributes": attributes, "flags": dice.below(2) });
+    if dice.below(2) == 0 {
+        point["asInt"] = json!(dice.one(&["0", "9", "-7"]));
+    } else {
+        point["asDouble"] = json!([2.5, -0.125, 0.0][dice.below(3)]);
+    }
+    let mut metric = json!({ "name": dice.one(&["one", "http.requests"]), "description": text });
+    metric["unit"] = json!(dice.one(&["", "ms", "By"]));
+    if dice.below(2) == 0 {
+        metric["gauge"] = json!({ "dataPoints": [point] });
+    } else {
+        let (temporality, is_monotonic) = (1 + dice.below(2), dice.below(2) == 0);
+        metric["sum"] = json!({
+            "dataPoints": [point], "aggregationTemporality": temporality,
+            "isMonotonic": is_monotonic,
+        });
+    }
+    metric
 }
 
 fn attribute(key: &str, value: &Json) -> Json {
@@ -295,17 +401,10 @@ fn agrees(world: &World, seed: u64) {
     let mut dice = Dice(seed);
     let program = world.program(&mut dice);
     let requests: Vec<Json> = (0..RECORDS).map(|at| world.request(&mut dice, at)).collect();
-    let section = format!(
-        "{}_statements",
-        match world.signal {
-            "logs" => "log",
-            _ => "trace",
-        }
-    );
-
+    let section = world.section;
     let escaped: Vec<String> = program.iter().map(|text| text.replace('$', "$$")).collect();
     let groups = json!([{ "context": world.context, "statements": escaped }]);
-    let processors = json!({ "transform": { "error_mode": "ignore", section.as_str(): groups } });
+    let processors = json!({ "transform": { "error_mode": "ignore", section: groups } });
     let theirs = Fake::start();
     let exporters = json!({ "otlp_http": { "endpoint": theirs.url() } }).to_string();
     let processors = processors.to_string();
@@ -355,20 +454,35 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-#[test]
-fn statements_make_of_log_records_what_the_collector_makes() {
+fn agrees_on_every_seed(world: &World) {
     if is_live() {
         for seed in seeds() {
-            agrees(&WORLDS[0], seed);
+            agrees(world, seed);
         }
     }
 }
 
 #[test]
+fn statements_make_of_log_records_what_the_collector_makes() {
+    agrees_on_every_seed(&LOGS);
+}
+
+#[test]
 fn statements_make_of_spans_what_the_collector_makes() {
-    if is_live() {
-        for seed in seeds() {
-            agrees(&WORLDS[1], seed);
-        }
-    }
+    agrees_on_every_seed(&SPANS);
+}
+
+#[test]
+fn statements_make_of_span_events_what_the_collector_makes() {
+    agrees_on_every_seed(&EVENTS);
+}
+
+#[test]
+fn statements_make_of_metrics_what_the_collector_makes() {
+    agrees_on_every_seed(&METRICS);
+}
+
+#[test]
+fn statements_make_of_data_points_what_the_collector_makes() {
+    agrees_on_every_seed(&POINTS);
 }
