@@ -60,7 +60,9 @@ fn findings(paths: &[&Path]) -> Vec<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bessemer"));
     command.arg("validate").arg("-o").arg("json").args(paths);
     for variable in VARIABLES {
-        command.env(variable, format!("canary-{variable}"));
+        let scheme = if variable.ends_with("_URL") { "https://" } else { "" };
+        let value = format!("{scheme}canary-{variable}");
+        command.env(variable, if scheme.is_empty() { value } else { value.replace('_', "-") });
     }
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

@@ -19,6 +19,7 @@ mod graphs;
 mod ottl;
 mod pairs;
 mod processors;
+mod wire;
 
 const FALLBACK: &str = "../shared/cases";
 /// Failing ids that are printed for a file.
@@ -84,6 +85,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     tallies.extend(collector::run(&folder.join("otelcol-yaml"))?);
     tallies.extend(processors::run(&folder.join("ottl"))?);
     tallies.extend(ottl::run(&folder.join("ottl"))?);
+    tallies.extend(wire::run(&folder.join("wire"))?);
     for tally in &tallies {
         print(&mut out, tally, is_json)?;
     }

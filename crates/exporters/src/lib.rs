@@ -4,20 +4,43 @@ mod auth_basic;
 mod auth_bearer;
 mod auth_oauth2;
 mod debug;
+mod elasticsearch;
 mod file;
+pub mod http;
 mod nop;
 mod otlp;
 mod otlphttp;
 mod planned;
+mod splunkhec;
 mod store;
 
-use bessemer_pipeline::catalog::{ALL_SIGNALS, Planned, Role, Row, Stability, schema_of};
+use bessemer_config::Settings;
+use bessemer_pipeline::Context;
+use bessemer_pipeline::catalog::{
+    ALL_SIGNALS, BuildError, Planned, Role, Row, Stability, schema_of,
+};
+
+use bessemer_record::Signal;
+
+use http::HttpExporter;
 
 /// Components that come with later versions.
 pub const PLANNED: &[Planned] = planned::PLANNED;
 
 /// Every component of this crate.
 pub const CATALOG: &[Row] = &[
+    Row {
+        name: "bessemer.exporter.elk",
+        aliases: &[],
+        role: Role::Exporter,
+        signals: &[Signal::Logs],
+        stability: Stability::Preview,
+        summary: "Indexes events in Elasticsearch, an index for each day.",
+        example: elasticsearch::ELK_EXAMPLE,
+        ports: &[],
+        schema: schema_of::<elasticsearch::Elk>,
+        build: elasticsearch::build_elk,
+    },
     Row {
         name: "bessemer.exporter.nop",
         aliases: &["otelcol.exporter.nop"],
@@ -91,6 +114,18 @@ pub const CATALOG: &[Row] = &[
         build: debug::build,
     },
     Row {
+        name: "otelcol.exporter.elasticsearch",
+        aliases: &[],
+        role: Role::Exporter,
+        signals: &[Signal::Logs, Signal::Traces],
+        stability: Stability::Preview,
+        summary: "Indexes documents in Elasticsearch or OpenSearch.",
+        example: elasticsearch::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<elasticsearch::Settings>,
+        build: elasticsearch::build,
+    },
+    Row {
         name: "otelcol.exporter.file",
         aliases: &[],
         role: Role::Exporter,
@@ -126,4 +161,26 @@ pub const CATALOG: &[Row] = &[
         schema: schema_of::<otlphttp::Settings>,
         build: otlphttp::build,
     },
+    Row {
+        name: "otelcol.exporter.splunkhec",
+        aliases: &["otelcol.exporter.splunk_hec"],
+        role: Role::Exporter,
+        signals: ALL_SIGNALS,
+        stability: Stability::Preview,
+        summary: "Sends events and metrics to a Splunk HTTP event collector.",
+        example: splunkhec::EXAMPLE,
+        ports: &[],
+        schema: schema_of::<splunkhec::Settings>,
+        build: splunkhec::build,
+    },
+];
+
+/// Makes what an exporter over HTTP decides by, apart from its connections.
+pub type Planner = fn(&Settings, &Context) -> Result<Box<dyn HttpExporter>, BuildError>;
+
+/// The exporters over HTTP by the names of their components: for tests of what they send.
+pub const PLANNERS: &[(&str, Planner)] = &[
+    ("bessemer.exporter.elk", elasticsearch::elk_planner),
+    ("otelcol.exporter.elasticsearch", elasticsearch::planner),
+    ("otelcol.exporter.splunkhec", splunkhec::planner),
 ];

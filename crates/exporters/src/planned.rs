@@ -17,11 +17,6 @@ use bessemer_record::Signal;
 pub(crate) const PLANNED: &[Planned] = &[
     exporter("otelcol.exporter.datadog", &[], schema_of::<cloud::Datadog>),
     exporter(
-        "otelcol.exporter.splunkhec",
-        &["otelcol.exporter.splunk_hec"],
-        schema_of::<http::SplunkHec>,
-    ),
-    exporter(
         "otelcol.exporter.awscloudwatchmetrics",
         &["otelcol.exporter.awsemf"],
         schema_of::<cloud::CloudWatchMetrics>,
@@ -33,7 +28,6 @@ pub(crate) const PLANNED: &[Planned] = &[
     exporter("otelcol.exporter.http", &[], schema_of::<http::Http>),
     integration("bessemer.exporter.local_api", schema_of::<integrations::LocalApi>),
     integration("bessemer.exporter.zabbix", schema_of::<integrations::Zabbix>),
-    integration("bessemer.exporter.elk", schema_of::<integrations::Elk>),
     integration("bessemer.exporter.csv", schema_of::<integrations::Csv>),
     integration("bessemer.exporter.json", schema_of::<integrations::Json>),
     integration("bessemer.exporter.webhook", schema_of::<integrations::Webhook>),

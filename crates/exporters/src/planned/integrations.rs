@@ -29,24 +29,6 @@ pub(crate) struct Zabbix {
     timeout: Option<f64>,
 }
 
-/// Elasticsearch.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Elk {
-    /// The address.
-    elasticsearch_url: String,
-    /// What the names of the daily indexes start with; `events` unless set.
-    index_prefix: Option<String>,
-    /// The user.
-    username: Option<String>,
-    /// The password.
-    password: Option<Secret>,
-    /// A key instead of them.
-    api_key: Option<Secret>,
-    /// Seconds that a request has.
-    timeout: Option<f64>,
-}
-
 /// When a new file is started.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
