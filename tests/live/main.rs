@@ -17,6 +17,7 @@ mod client;
 mod collector;
 mod counterparty;
 mod direct;
+mod elasticsearch;
 mod fake;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../fakes/llm.rs"]
