@@ -19,19 +19,23 @@ install() {
   quiet mvn.log mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
     -Dartifact="org.keycloak:keycloak-quarkus-dist:$VERSION:zip" -DoutputDirectory="$out"
   unzip -q "$out"/*.zip -d "$out"
-  mkdir -p "$(dirname "$KEYCLOAK")" "$out/keycloak-$VERSION/data/import"
-  realm >"$out/keycloak-$VERSION/data/import/bessemer-realm.json"
+  mkdir -p "$(dirname "$KEYCLOAK")"
   mv "$out/keycloak-$VERSION" "$KEYCLOAK"
   rm -rf "$out"
 }
 
+# Tokens are for the client itself: introspection calls others inactive.
 realm() {
   cat <<'JSON'
 {
   "realm": "bessemer", "enabled": true, "sslRequired": "none", "accessTokenLifespan": 300,
   "clients": [{
     "clientId": "bessemer", "secret": "bessemer-secret", "enabled": true,
-    "publicClient": false, "standardFlowEnabled": false, "serviceAccountsEnabled": true
+    "publicClient": false, "standardFlowEnabled": false, "serviceAccountsEnabled": true,
+    "protocolMappers": [{
+      "name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
+      "config": { "included.client.audience": "bessemer", "access.token.claim": "true" }
+    }]
   }]
 }
 JSON
@@ -55,6 +59,9 @@ if [ -z "${PORT:-}" ]; then
   echo "$NAME home=$KEYCLOAK"
   exit 0
 fi
+mkdir -p "$KEYCLOAK/data/import"
+realm >"$DIR/bessemer-realm.json"
+mv "$DIR/bessemer-realm.json" "$KEYCLOAK/data/import/"
 export JAVA_OPTS_KC_HEAP="-Xms128m -Xmx512m" JAVA_OPTS_APPEND="-XX:TieredStopAtLevel=1"
 spawn "$KEYCLOAK/bin/kc.sh" start-dev --http-host="$HOST" --http-port="$PORT" \
   --http-management-port="${MANAGEMENT_PORT:-$((PORT + 1))}" --cache=local --db=dev-mem \

@@ -102,7 +102,8 @@ fn keycloak_knows_the_token_that_arrives_and_its_refusal_is_told() {
     let shown = known.first().authorization().unwrap();
     let token = shown.strip_prefix("Bearer ").unwrap();
     let said = keycloak.introspect(token);
-    assert!(said.contains("\"active\":true") && said.contains("\"client_id\":\"bessemer\""));
+    let is_ours = said.contains("\"active\":true") && said.contains("\"client_id\":\"bessemer\"");
+    assert!(is_ours, "{said}");
     wait_until(WITHIN, "refused", || wrong.log().contains("unauthorized_client"));
     let log = wrong.log();
     assert!(log.contains(&keycloak.token_url()) && !log.contains("hunter2"), "{log}");

@@ -134,4 +134,5 @@ pub(crate) const CASES: &[Case] = &[
         &[bessemer("attributes.alloy", "delivered"), otelcol("attributes.yaml", "delivered")],
     ),
     http("j", &[bessemer("redaction.alloy", "delivered"), otelcol("redaction.yaml", "delivered")]),
+    http("k", &[bessemer("judge_delivered.alloy", "delivered")]),
 ];
