@@ -135,7 +135,7 @@ fn records_flow_on_local_labels_and_later_ones_are_raised() {
     assert_eq!(standing["providers"][0]["up"], true, "{standing}");
     assert_eq!(standing["spent_today"], "0", "a server of one's own is free");
     let told = |bessemer: &Bessemer| {
-        let (_, page) = get(bessemer.admin, "/api/v1/events?limit=100&text=template").unwrap();
+        let (_, page) = get(bessemer.admin, "/api/v1/events?limit=100&text=escalated").unwrap();
         let page: serde_json::Value = serde_json::from_str(&page).unwrap();
         page["events"].as_array().unwrap().clone()
     };
@@ -178,12 +178,15 @@ fn a_record_that_waits_for_an_llm_survives_a_kill_and_gets_its_verdict() {
     let config = config.replace("model    = \"m\"", "model    = \"m\"\n  timeout  = \"2m\"");
     let mut bessemer = Bessemer::new(config);
     bessemer.start();
+    // What tells of a raised template has the words of its records too, but not in its body.
     let stored = |bessemer: &Bessemer, text: &str| {
         let path = format!("/api/v1/events?limit=100&text={text}");
         let (_, page) = get(bessemer.admin, &path).unwrap();
         let page: serde_json::Value = serde_json::from_str(&page).unwrap();
         let events = page["events"].as_array().unwrap().clone();
-        events.iter().map(|one| one["classification"].as_str().unwrap().to_owned()).collect()
+        let own = |one: &&serde_json::Value| one["body"].as_str().unwrap().starts_with(text);
+        let class = |one: &serde_json::Value| one["classification"].as_str().unwrap().to_owned();
+        events.iter().filter(own).map(class).collect()
     };
     send(http, "fire in hall 7");
     send(http, "attack repelled in hall 7");

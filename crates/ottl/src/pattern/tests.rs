@@ -1,3 +1,5 @@
+//! Rows matched by comparing bytes against the automaton.
+
 use proptest::prelude::*;
 
 use super::*;
