@@ -16,7 +16,7 @@ use crate::otlp::settings::{Retry, SendingQueue};
 /// Each document is created under an id made of its record's, so that a record that is sent again
 /// after a crash is there once: the answer 409 means that it was delivered before. The answer to a
 /// bulk request has a status for each document: 429 and 5xx are tried again, everything else is
-/// refused, each for itself. Tested against real servers of both.
+/// refused, each for itself. Tested against a real Elasticsearch; `OpenSearch` was not tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
