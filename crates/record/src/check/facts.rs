@@ -55,14 +55,20 @@ pub(crate) struct Facts {
 /// The bit that an attribute's key sets; other keys may share it.
 #[inline]
 pub(crate) fn key_bit(key: &[u8]) -> u64 {
-    key_bit_of(key.len() as u64, u64::from(key.last().copied().unwrap_or(0)))
+    let first = key.first().copied().unwrap_or(AFTER_KEY);
+    let last = key.last().copied().unwrap_or(0);
+    key_bit_of(key.len() as u64, u64::from(first), u64::from(last))
 }
 
-/// Length and last byte differ between most keys of a record, and both are at hand when the check
-/// passes a key, without another look at it.
+/// What stands where an empty key would begin: the tag of its value.
+const AFTER_KEY: u8 = 0x12;
+
+/// Length, first and last byte differ between most keys of a record, and all are at hand when the
+/// check passes a key, without another look at it. The first byte of an empty key is what follows
+/// it, the last one its length.
 #[inline]
-pub(super) fn key_bit_of(len: u64, last: u64) -> u64 {
-    1 << ((8 * len + last) & 63)
+pub(super) fn key_bit_of(len: u64, first: u64, last: u64) -> u64 {
+    1 << ((8 * len + 5 * first + last) & 63)
 }
 
 /// Finds the facts of one item; `None` if it is not well formed.

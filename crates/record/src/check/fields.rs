@@ -107,7 +107,8 @@ impl<'a> Input<'a> {
         end: u32,
         tally: &mut Tally,
     ) -> Option<u32> {
-        let head = self.word(start)? as u32;
+        let word = self.word(start)?;
+        let head = word as u32;
         if head & 0x80FF_80FF != u32::from(TAG_TEXT) << 16 | u32::from(tag) {
             return None;
         }
@@ -132,7 +133,7 @@ impl<'a> Input<'a> {
         if VERIFY && !self.is_text(start + 4, key_end) {
             return None;
         }
-        tally.keys |= key_bit_of(u64::from(key_len), tail & 0xFF);
+        tally.keys |= key_bit_of(u64::from(key_len), word >> 32 & 0xFF, tail & 0xFF);
         Some(next)
     }
 
