@@ -46,7 +46,11 @@ const FLOORS: &[Floor] = &[
     floor("d", &[("d", "otelcol")], 10.0, 9.6),
     floor("e-http", &[("e-http", "otelcol")], 10.0, 10.0),
     floor("e-grpc", &[("e-grpc", "otelcol")], 10.0, 6.3),
-    floor("g", &[("g", "otelcol")], 10.0, 0.35),
+    floor("g", &[("g", "otelcol")], 10.0, 3.2),
+    floor("h", &[("h", "otelcol")], 3.7, 2.7),
+    floor("i", &[("i", "otelcol")], 3.1, 2.3),
+    floor("j", &[("j", "otelcol")], 10.0, 7.5),
+    floor("k", &[("c", "bessemer")], 0.75, 0.4),
 ];
 
 /// What a check found.
