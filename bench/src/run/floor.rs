@@ -50,7 +50,7 @@ const FLOORS: &[Floor] = &[
     floor("h", &[("h", "otelcol")], 3.7, 2.7),
     floor("i", &[("i", "otelcol")], 3.1, 2.3),
     floor("j", &[("j", "otelcol")], 10.0, 7.5),
-    floor("k", &[("c", "bessemer")], 0.75, 0.4),
+    floor("k", &[("c", "bessemer")], 0.75, 0.32),
 ];
 
 /// What a check found.
