@@ -108,7 +108,9 @@ impl Moody {
 
     fn put_off(&self, ids: &[u64], reason: &str) -> Verdict {
         let mut put_off = self.put_off.lock();
-        ids.iter().for_each(|id| *put_off.entry(*id).or_default() += 1);
+        for id in ids {
+            *put_off.entry(*id).or_default() += 1;
+        }
         Verdict::retry(reason)
     }
 
