@@ -162,8 +162,8 @@ pub enum Verdict {
         /// Why, for people.
         reason: String,
     },
-    /// Different verdicts for ranges of records, counted over all parts; what no range names
-    /// was delivered.
+    /// Different verdicts for ranges of records, counted over all parts, in any order; what no range
+    /// names was delivered. Where ranges overlap, the one that begins first counts.
     Split(Vec<(Range<u32>, Verdict)>),
 }
 

@@ -100,10 +100,14 @@ impl Moody {
             return Verdict::Split(vec![(0..1, refused)]);
         }
         self.take(&ids[1..ids.len() - 1]);
-        Verdict::Split(vec![
-            (0..1, refused),
-            (count - 1..count, self.put_off(&ids[ids.len() - 1..], "later")),
-        ])
+        let later = (count - 1..count, self.put_off(&ids[ids.len() - 1..], "later"));
+        // A destination need not name records in their order.
+        let verdicts = [(0..1, refused), later];
+        Verdict::Split(if ids[0].is_multiple_of(2) {
+            verdicts.into()
+        } else {
+            verdicts.into_iter().rev().collect()
+        })
     }
 
     fn put_off(&self, ids: &[u64], reason: &str) -> Verdict {
@@ -127,9 +131,7 @@ struct Handle(Arc<Moody>);
 
 impl Exporter for Handle {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
-        let payload = delivery.payload();
-        let ids: Vec<u64> =
-            LogsView::new(&payload).records().map(|found| found.record.time_unix_nano()).collect();
+        let ids = ids_of(delivery);
         assert_eq!(ids.len(), usize::try_from(delivery.records()).unwrap());
         Box::pin(std::future::ready(self.0.answer(&ids)))
     }
@@ -276,6 +278,81 @@ fn a_record_that_is_put_off_while_others_are_taken_is_dead_at_last() {
         .build()
         .unwrap();
     runtime.block_on(run(3_645_645_821, Ack::Disk, &[39, 5, 3, 27, 29, 36]));
+}
+
+/// When a destination was asked, and about what.
+type Asked = (tokio::time::Instant, Vec<u64>);
+
+/// Answers once that it wants these ranges later.
+struct Busy {
+    later: Vec<std::ops::Range<u32>>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+/// What it wants to be left alone for.
+const REST: Duration = Duration::from_secs(200);
+
+impl Exporter for Busy {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Verdict> {
+        let mut asked = self.asked.lock();
+        asked.push((tokio::time::Instant::now(), ids_of(delivery)));
+        let later = || Verdict::Retry { after: Some(REST), reason: "busy".into() };
+        let verdict = if asked.len() == 1 {
+            Verdict::Split(self.later.iter().map(|range| (range.clone(), later())).collect())
+        } else {
+            Verdict::Delivered
+        };
+        Box::pin(std::future::ready(verdict))
+    }
+}
+
+fn ids_of(delivery: &Delivery) -> Vec<u64> {
+    let payload = delivery.payload();
+    LogsView::new(&payload).records().map(|found| found.record.time_unix_nano()).collect()
+}
+
+/// Scenario: a destination wants some or all records of a delivery later, says when, and names them
+/// in any order.
+/// Promise: it is left alone until then, gets all of those records and no others, and is called
+/// failing if it took none.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_puts_records_off_gets_them_when_it_asks() {
+    #[expect(clippy::single_range_in_vec_init, reason = "a list of ranges")]
+    let cases = [
+        (vec![0..3], vec![1, 2, 3], 1),
+        (vec![1..3, 0..1], vec![1, 2, 3], 1),
+        (vec![2..3], vec![3], 0),
+        (vec![2..3, 0..1], vec![1, 3], 0),
+    ];
+    for (later, missing, failures) in cases {
+        let busy = Arc::new(Busy { later, asked: Mutex::default() });
+        let (door, outlet) = oneshot::channel();
+        let receiver: Box<dyn Receiver> = Box::new(Door(door));
+        let receiver =
+            Built::Receiver { receiver, ack: Ack::Disk, ack_timeout: PATIENT, listens: Vec::new() };
+        let exporter: Arc<dyn Exporter> = Arc::<Busy>::clone(&busy);
+        let exporter = Built::Exporter { exporter, queue: QueueSettings::default() };
+        let built = [("in", receiver), ("a", exporter)];
+        let built = built.map(|(id, built)| (id.to_owned(), built)).into();
+        let mut graph = Graph::default();
+        let (from, to, at) = ("in".to_owned(), "a".to_owned(), Location::nowhere());
+        graph.edges.push(Edge { from, signal: Signal::Logs, to, at });
+        let folder = tempfile::tempdir().unwrap();
+        let (engine, metrics) = start(folder.path(), built, &graph).await;
+        assert_eq!(outlet.await.unwrap().send(incoming(1..4)).await, Ok(3));
+        let again = || -> BTreeSet<u64> {
+            busy.asked.lock().iter().skip(1).flat_map(|(_, ids)| ids.clone()).collect()
+        };
+        while again().len() < missing.len() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        engine.drain(Duration::from_secs(5)).await;
+        assert!(again().iter().eq(&missing), "{:?}", again());
+        let asked = busy.asked.lock().clone();
+        assert!(asked[1].0 - asked[0].0 >= REST, "{asked:?}");
+        let retried = metrics.retried.get_or_create_owned(&component("a")).get();
+        assert_eq!(retried, failures);
+    }
 }
 
 #[test]

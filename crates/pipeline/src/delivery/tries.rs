@@ -4,6 +4,7 @@
 //! culprit stands alone, which is then dead-lettered; a parcel too large is halved at once, and so
 //! is one whose content is refused (`search`).
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,6 +33,9 @@ const TOO_LARGE: u16 = 413;
 const DEAD_LETTER_WAIT: Duration = Duration::from_secs(5);
 /// How often a wait for the next try looks whether the queue is over its budget.
 const OVERFLOW_LOOK: Duration = Duration::from_secs(1);
+
+/// A verdict on some of the records of a parcel.
+type Ranged = (Range<u32>, Verdict);
 
 /// One destination and how its parcels fare.
 pub(crate) struct Tries {
@@ -134,7 +138,13 @@ impl Tries {
                 Verdict::Refused { status, reason } => {
                     return self.refused(&parcel, status, &reason, pieces).await;
                 }
-                Verdict::Split(verdicts) => return self.split(&parcel, verdicts, pieces).await,
+                Verdict::Split(mut verdicts) => {
+                    verdicts.sort_by_key(|(range, _)| range.start);
+                    match put_off(&verdicts, parcel.records()) {
+                        Some(whole) => whole,
+                        None => return self.split(&parcel, verdicts, pieces).await,
+                    }
+                }
                 Verdict::Retry { after, reason } => (after, reason),
             };
             self.note_failure(&mut parcel, &reason);
@@ -219,6 +229,12 @@ impl Tries {
         }
     }
 
+    /// The destination answered, so it lives: its other parcels are not suspect.
+    fn note_answer(&self) {
+        self.counters.up.set(1);
+        self.health.recover();
+    }
+
     fn delivered(&self, parcel: &Parcel) {
         self.note_success();
         self.counters.delivered.inc_by(u64::from(parcel.records()));
@@ -240,9 +256,7 @@ impl Tries {
     }
 
     async fn refused(&self, parcel: &Parcel, status: u16, reason: &str, pieces: &mut Pieces) {
-        // The destination answered, so it lives: its other parcels are not suspect.
-        self.counters.up.set(1);
-        self.health.recover();
+        self.note_answer();
         let both = if status == TOO_LARGE {
             parcel.halves()
         } else if self.exporter.blames_content(status) {
@@ -256,13 +270,8 @@ impl Tries {
         }
     }
 
-    async fn split(
-        &self,
-        parcel: &Parcel,
-        verdicts: Vec<(std::ops::Range<u32>, Verdict)>,
-        pieces: &mut Pieces,
-    ) {
-        self.note_success();
+    async fn split(&self, parcel: &Parcel, verdicts: Vec<Ranged>, pieces: &mut Pieces) {
+        let longest = longest_wait(&verdicts);
         let mut next = 0;
         for (range, verdict) in verdicts {
             let range = range.start.clamp(next, parcel.records())..range.end.min(parcel.records());
@@ -274,17 +283,24 @@ impl Tries {
             let some = parcel.range(range);
             match verdict {
                 Verdict::Delivered => self.delivered(&some),
-                Verdict::Refused { status, reason } => self.bury(&some, status, &reason).await,
+                Verdict::Refused { status, reason } => {
+                    self.note_answer();
+                    self.bury(&some, status, &reason).await;
+                }
                 Verdict::Retry { .. } | Verdict::Split(_) => pieces.push(some),
             }
         }
         self.delivered_range(parcel, next..parcel.records());
         if !pieces.is_empty() {
-            self.hub.clock.sleep(backoff::wait(1, None, &*self.random)).await;
+            tokio::select! {
+                biased;
+                () = self.hub.clock.sleep(backoff::wait(1, longest, &*self.random)) => {}
+                () = self.tasks.cancelled() => {}
+            }
         }
     }
 
-    fn delivered_range(&self, parcel: &Parcel, range: std::ops::Range<u32>) {
+    fn delivered_range(&self, parcel: &Parcel, range: Range<u32>) {
         if !range.is_empty() {
             self.delivered(&parcel.range(range));
         }
@@ -371,6 +387,34 @@ impl Tries {
     }
 }
 
+/// The wait and the reason of verdicts, in order, that put all records off: that is no answer to any of them.
+fn put_off(verdicts: &[Ranged], records: u32) -> Option<(Option<Duration>, String)> {
+    let mut next = 0;
+    let mut reason = None;
+    for (range, verdict) in verdicts {
+        match verdict {
+            Verdict::Retry { reason: own, .. } if range.start <= next => {
+                next = next.max(range.end);
+                reason.get_or_insert_with(|| own.clone());
+            }
+            Verdict::Retry { .. }
+            | Verdict::Delivered
+            | Verdict::Refused { .. }
+            | Verdict::Split(_) => return None,
+        }
+    }
+    reason.filter(|_| next >= records).map(|reason| (longest_wait(verdicts), reason))
+}
+
+/// The longest wait that the destination asks for with any of the records.
+fn longest_wait(verdicts: &[Ranged]) -> Option<Duration> {
+    let waits = verdicts.iter().map(|(_, verdict)| match verdict {
+        Verdict::Retry { after, .. } => *after,
+        Verdict::Delivered | Verdict::Refused { .. } | Verdict::Split(_) => None,
+    });
+    waits.max().flatten()
+}
+
 fn lane_of(single: &Parcel) -> Lane {
     match single.origins.first() {
         Some(Origin::Journal(lane) | Origin::Memory(lane, ..)) => *lane,
@@ -380,4 +424,24 @@ fn lane_of(single: &Parcel) -> Lane {
 
 fn direct(parcel: &Parcel, part: &Part, lane: Lane) -> Direct {
     Direct::new(parcel.delivery.signal, lane, part.clone(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn later(range: Range<u32>, seconds: Option<u64>) -> Ranged {
+        (range, Verdict::Retry { after: seconds.map(Duration::from_secs), reason: "busy".into() })
+    }
+
+    #[test]
+    fn only_what_puts_off_every_record_is_no_answer() {
+        let whole = [later(0..2, None), later(2..5, Some(7)), later(5..6, Some(3))];
+        assert_eq!(put_off(&whole, 6), Some((Some(Duration::from_secs(7)), "busy".into())));
+        assert_eq!(put_off(&whole, 7), None, "the last was delivered");
+        assert_eq!(put_off(&whole[1..], 6), None, "the first were delivered");
+        assert_eq!(put_off(&[], 0), None);
+        let refused = [later(0..1, None), (1..2, Verdict::refused("never"))];
+        assert_eq!(put_off(&refused, 2), None);
+    }
 }
