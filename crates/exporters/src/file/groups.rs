@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::framing::Framing;
-use super::writer::Writer;
+use super::writer::{Writer, sync_directory};
 
 /// Bytes of a value that names a file.
 const SEGMENT_BYTES_MAX: usize = 1024;
@@ -172,7 +172,7 @@ impl Groups {
             self.open.push(writer);
         } else {
             if let Some(folder) = file.parent() {
-                std::fs::create_dir_all(folder)?;
+                make_folders(folder)?;
             }
             if self.open.len() >= self.open_max {
                 self.open.remove(0);
@@ -180,6 +180,20 @@ impl Groups {
             self.open.push((self.make)(file));
         }
         self.open.last_mut().ok_or_else(|| io::Error::other("no file"))
+    }
+}
+
+/// Makes a folder and those above it that are missing; the name of each is durable before the next.
+fn make_folders(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        make_folders(above)?;
+    }
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        made => made.and_then(|()| sync_directory(folder)),
     }
 }
 
