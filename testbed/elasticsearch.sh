@@ -33,7 +33,7 @@ POM
 
 install_server() {
   [ -e "$HOME_DIR/installed" ] && return 0
-  command -v mvn >/dev/null 2>&1 || die "needs the mvn command"
+  apt_need mvn maven
   echo "$NAME: Elasticsearch $VERSION from Maven Central" >&2
   local module=$HOME_DIR/modules/transport-netty4
   mkdir -p "$module" "$HOME_DIR/lib" "$HOME_DIR/launcher"

@@ -29,6 +29,9 @@ struct Item {
     error: Option<Cause>,
 }
 
+/// Where a reason begins to quote the document, which may hold what must not be in a log.
+const QUOTED: &str = "Preview of field's value";
+
 /// Servers of the first versions say text, later ones an object.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -71,6 +74,10 @@ pub(super) fn verdict(answer: &Answer, documents: u32) -> Verdict {
     if parts.is_empty() { Verdict::Delivered } else { Verdict::Split(parts) }
 }
 
+fn unquoted(reason: &str) -> &str {
+    reason.split(QUOTED).next().unwrap_or_default().trim_end()
+}
+
 fn of_item(item: Item) -> Verdict {
     let status = item.status;
     if status < 300 || status == CONFLICT {
@@ -78,12 +85,34 @@ fn of_item(item: Item) -> Verdict {
     }
     let reason = match item.error {
         None => status.to_string(),
-        Some(Cause::Text(text)) => format!("{status}: {text}"),
-        Some(Cause::Object { kind, reason }) => format!("{status}: {kind}: {reason}"),
+        Some(Cause::Text(text)) => format!("{status}: {}", unquoted(&text)),
+        Some(Cause::Object { kind, reason }) => format!("{status}: {kind}: {}", unquoted(&reason)),
     };
     if status == TOO_MANY || status >= 500 {
         Verdict::retry(reason)
     } else {
         Verdict::Refused { status, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reason_does_not_quote_the_document() {
+        let reason = "failed to parse field [n] of type [long] in document with id 'a'. \
+            Preview of field's value: 'canary'";
+        let error = json!({ "type": "document_parsing_exception", "reason": reason });
+        let body =
+            json!({ "errors": true, "items": [{ "create": { "status": 400, "error": error } }] });
+        let (status, headers) = (StatusCode::OK, HeaderMap::new());
+        let answer = Answer { status, headers, body: body.to_string().into() };
+        let told = format!("{:?}", verdict(&answer, 1));
+        assert!(told.contains("failed to parse field [n]"), "{told}");
+        assert!(!told.contains("canary"), "{told}");
     }
 }
