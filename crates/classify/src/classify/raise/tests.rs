@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bessemer_config::value::Reference;
+use bessemer_pipeline::metrics::llm::AvoidedLabels;
 use bessemer_pipeline::services::{Correction, Feedback as _};
 use bessemer_pipeline::{Context, Scratch, Step as _};
 use bessemer_record::{Draft, Limits, Signal, json};
@@ -26,10 +27,15 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut TierSettings)) -> Self {
         let provider =
             Reference { node: "bessemer.llm.local.own".to_owned(), export: String::new() };
-        let settings =
-            Settings { llm: Some(TierSettings::of(vec![provider])), ..Settings::default() };
+        let mut tier = TierSettings::of(vec![provider]);
+        change(&mut tier);
+        let settings = Settings { llm: Some(tier), ..Settings::default() };
         let context = Context::detached().of("bessemer.processor.classify.test");
         let classify = Arc::new(Classify::new(&settings, &context).unwrap());
         let tails = std::mem::take(&mut *context.tails.lock()).build();
@@ -46,7 +52,12 @@ impl Lab {
     }
 
     fn label_of(&self, record: &serde_json::Value) -> [String; 4] {
-        let request = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [record] }] }] });
+        self.label_from(&json!({}), record)
+    }
+
+    fn label_from(&self, resource: &serde_json::Value, record: &serde_json::Value) -> [String; 4] {
+        let logs = json!({ "resource": resource, "scopeLogs": [{ "logRecords": [record] }] });
+        let request = json!({ "resourceLogs": [logs] });
         let limits = Limits::default();
         let text = request.to_string();
         let checked = json::from_otlp_json(Signal::Logs, text.as_bytes(), &limits).unwrap();
@@ -92,6 +103,42 @@ fn records_go_on_with_their_local_label_until_a_verdict_raises_it() {
     assert_eq!(raised[..3], ["critical", "llm", "a pump that stands still"]);
     lab.tier().verdicts.forget(question.template);
     assert_eq!(lab.label("pump 7 of user jane@example.org stands", 9), local);
+}
+
+#[test]
+fn a_question_is_paid_by_whom_the_resource_names_and_the_name_is_bounded() {
+    let asked_by = |attribute: &str, tenant: &str| {
+        let lab = Lab::with(|tier| tier.tenant_attribute = attribute.to_owned());
+        let value = json!({ "stringValue": tenant });
+        let resource = json!({ "attributes": [{ "key": "team", "value": value }] });
+        lab.label_from(&resource, &json!({ "body": { "stringValue": "pump stands" } }));
+        lab.question().tenant.to_string()
+    };
+    assert_eq!(asked_by("team", "acme"), "acme");
+    assert_eq!(asked_by("other", "acme"), "", "nobody in particular");
+    assert_eq!(asked_by("", "acme"), "", "not set");
+    let [one, two] = ["a", "b"].map(|end| asked_by("team", &format!("{}{end}", "x".repeat(500))));
+    assert!(one.len() <= TENANT_BYTES_MAX && one != two, "{one} {two}");
+}
+
+#[test]
+fn records_that_no_llm_is_asked_about_are_counted_by_what_made_that_needless() {
+    let lab = Lab::new();
+    let avoided = || {
+        let count = |by| {
+            let labels = AvoidedLabels { component: lab.context.id.clone(), by };
+            lab.context.metrics.llm.avoided.get_or_create_owned(&labels).get()
+        };
+        ["rules", "model", "verdict", "operator"].map(count)
+    };
+    lab.label("attack on gate 3", 9);
+    assert_eq!(avoided(), [1, 0, 0, 0]);
+    lab.label("pump stands", 9);
+    assert_eq!(avoided(), [1, 0, 0, 0], "an LLM is asked about it");
+    lab.answer(lab.question().template, Class::Critical);
+    lab.label("pump stands", 9);
+    lab.label("pump stands", 9);
+    assert_eq!(avoided(), [1, 0, 2, 0]);
 }
 
 #[test]

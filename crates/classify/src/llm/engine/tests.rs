@@ -196,6 +196,33 @@ async fn whatever_providers_answer_the_next_one_is_asked_within_its_time() {
     }
 }
 
+/// Scenario: a provider refuses a question with each status, and the free one of one's own answers.
+/// Promise: what was refused before a model was asked costs nothing; what may have been billed stays
+/// reserved, for the payer and for the tenant.
+#[tokio::test(start_paused = true)]
+async fn what_a_provider_refuses_unseen_is_given_back_and_no_other_failure_is() {
+    for (mood, is_free) in [
+        (Mood::Limited(60), true),
+        (Mood::Status(401), true),
+        (Mood::Status(403), true),
+        (Mood::Status(404), true),
+        (Mood::Status(413), true),
+        (Mood::Status(400), false),
+        (Mood::Status(500), false),
+        (Mood::Cut, false),
+    ] {
+        let world = World::new([mood.clone(), Mood::Down, Mood::Down, Mood::Says("critical")]);
+        let lab = world.start();
+        assert_eq!(lab.ask(1, "disk failed").await.unwrap().provider, "local");
+        assert!(world.fakes[0].asked() > 0);
+        for (kind, name) in [("payer", "classify"), ("tenant", "acme"), ("provider", "grok")] {
+            let spent = lab.engine.purse.spent(&Account::new(kind, name, None).name);
+            assert_eq!(spent == Micros(0), is_free, "{mood:?} {kind}: {spent:?}");
+        }
+        lab.tasks.cancel();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failing_provider_rests_and_is_asked_again_once_it_is_back() {
     let world = World::new([Mood::Status(500), Mood::Says("info"), Mood::Down, Mood::Down]);
