@@ -332,9 +332,10 @@ impl<'a> Routes<'a> {
     }
 
     fn route(&mut self, token: Option<&'a [u8]>) -> &mut Route {
-        let (framing, limits, bytes) = self.new;
+        let (framing, limits, bytes) = &mut self.new;
         self.by_token.entry(token).or_insert_with(|| Route {
-            packer: Packer::new(framing, limits, bytes),
+            // Room for all of it is made once: records may name any number of tokens.
+            packer: Packer::new(*framing, *limits, std::mem::take(bytes)),
             groups: Groups::default(),
         })
     }
